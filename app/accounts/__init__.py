@@ -1,0 +1,1 @@
+"""People who sign in: accounts, passwords, second factor, sessions, roles and grants."""

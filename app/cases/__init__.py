@@ -1,0 +1,1 @@
+"""Demandes: filed by families, worked by agents, advanced by the engine."""

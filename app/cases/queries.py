@@ -1,0 +1,262 @@
+"""Reads of the demandes: scoped loaders (404 for what one may not know), lists, the agents' inbox."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, func, or_, select
+from sqlalchemy.orm import Session
+
+from app.cases.models import Answer, Case, Draft
+from app.db import fold
+from app.documents.loading import children_over_whom, own_household
+from app.engine.models import Instance, Subscription, Task
+from app.engine.operations import CaseFacts
+from app.errors import NotFound
+from app.families.rights import Action
+from app.policy import FAMILY_LANE, Actor, Permission
+
+OPEN_STATUSES = ("brouillon", "en_attente", "traitement")
+PAST_STATUSES = ("clos", "refuse", "annule")
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who looks at a family's demandes: an account, or the holder of a visitor's token (its digest)."""
+
+    actor: Actor
+    visitor_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """What lists show of a case: learnt from what the family wrote, and written on the case once the step is made."""
+
+    subject: str
+    owner_name: str
+    email: str
+    child_id: uuid.UUID | None
+    structure_id: uuid.UUID | None
+
+
+def description_of(case: Case) -> Description:
+    """What is known of a case so far."""
+    return Description(case.subject, case.owner_name, case.email, case.child_id, case.structure_id)
+
+
+def facts_of(case: Case, described: Description | None = None) -> CaseFacts:
+    """What the engine is told of a case, with the texts under which agents find it."""
+    it = described or description_of(case)
+    return CaseFacts(
+        id=case.id,
+        reference=case.reference,
+        procedure=case.slug,
+        title=case.title,
+        subject=f"{it.owner_name} · {it.subject}" if it.subject else it.owner_name,
+        owner_id=case.owner_id,
+        household_id=case.household_id,
+        structure_id=it.structure_id,
+        channel=case.channel,
+        search=search_keys(case.reference, it.owner_name, it.subject),
+    )
+
+
+def search_keys(reference: str, *texts: str) -> tuple[str, ...]:
+    """A name can be typed from any of its words: « martin lena », « lena martin »; the reference from its start."""
+    keys = [fold(reference)]
+    for text in texts:
+        words = fold(text).replace(",", " ").split()[:6]
+        keys += [" ".join(words[i:] + words[:i]) for i in range(len(words))]
+    return tuple(dict.fromkeys(key for key in keys if key))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A case with what a step needs of it, read (and, to act, locked) in one statement."""
+
+    case: Case
+    instance: Instance
+    task: Task | None
+    draft: Draft | None
+
+    @property
+    def facts(self) -> CaseFacts:
+        return facts_of(self.case)
+
+
+# Built once: every page and every step of a demande runs one of them.
+_ROWS: Select[Case, Instance, Task | None, Draft | None] = (
+    select(Case, Instance, Task, Draft)
+    .join(Instance, Instance.case_id == Case.id)
+    .outerjoin(Task, and_(Task.case_id == Case.id, Task.id == bindparam("task", type_=Uuid())))
+    .outerjoin(Draft, and_(Draft.case_id == Case.id, Draft.node == Task.node))
+    .where(Case.id == bindparam("case", type_=Uuid()))
+)
+# Both rows: on PostgreSQL only locked rows are re-read after waiting for somebody else's step.
+_LOCKED_ROWS = _ROWS.with_for_update(of=(Case, Instance)).execution_options(populate_existing=True)
+
+
+def open_case_rows(
+    session: Session, case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = False
+) -> Opened:
+    """The rows of a case, and of one of its tasks. Raises NotFound. Says nothing of rights: see the loaders."""
+    row = session.execute(_LOCKED_ROWS if lock else _ROWS, {"case": case_id, "task": task_id}).one_or_none()
+    if row is None:
+        raise NotFound
+    case, instance, task, draft = row
+    return Opened(case, instance, task, draft)
+
+
+def is_theirs(session: Session, who: Who, case: Case) -> bool:
+    """True for the person who filed, and for whoever holds the same rights: an adult of the same household who may act
+    for the child it is about (F5). Living there is not enough (R-20)."""
+    if who.actor.kind == "parent" and who.actor.id is not None:
+        if case.owner_id == who.actor.id:
+            return True
+        if case.household_id is None or case.child_id is None:
+            return False
+        shared = select(Case.id).where(Case.id == case.id, _shared_with(who.actor.id))
+        return session.scalar(shared) is not None
+    return who.visitor_hash is not None and case.visitor_hash == who.visitor_hash
+
+
+def may_read(actor: Actor, case: Case) -> bool:
+    """True for agents who may read the cases of that structure; drafts stay the family's."""
+    return actor.can(Permission.CASE_READ, case.structure_id) and case.submitted_at is not None
+
+
+def their_case(
+    session: Session, who: Who, case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = False
+) -> Opened:
+    """A family's own case. Raises NotFound for anybody else's."""
+    opened = open_case_rows(session, case_id, task_id, lock=lock)
+    if not is_theirs(session, who, opened.case):
+        raise NotFound
+    return opened
+
+
+def agents_case(
+    session: Session, actor: Actor, case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = False
+) -> Opened:
+    """A case an agent may know of. Raises NotFound otherwise."""
+    opened = open_case_rows(session, case_id, task_id, lock=lock)
+    if not may_read(actor, opened.case):
+        raise NotFound
+    return opened
+
+
+def is_mine(session: Session, who: Who, case: Case, task: Task) -> bool:
+    """True when this person may complete this task: the family's lane is its filer's, the others their role's."""
+    if task.lane == FAMILY_LANE:
+        return is_theirs(session, who, case)
+    if not who.actor.holds(task.lane, task.structure_id):
+        return False
+    return task.assignee_id is None or task.assignee_id == who.actor.id
+
+
+_ANSWERS = select(Answer).where(Answer.case_id == bindparam("case")).order_by(Answer.number)
+_OPEN_TASKS = select(Task).where(Task.case_id == bindparam("case"), Task.closed_at.is_(None)).order_by(Task.opened_at)
+
+
+def answers_of(session: Session, case_id: uuid.UUID) -> Sequence[Answer]:
+    """Everything that was sent in a case, oldest first."""
+    return session.scalars(_ANSWERS, {"case": case_id}).all()
+
+
+def open_tasks(session: Session, case_id: uuid.UUID) -> Sequence[Task]:
+    """The human tasks that wait in a case."""
+    return session.scalars(_OPEN_TASKS, {"case": case_id}).all()
+
+
+def their_cases(
+    session: Session,
+    who: Who,
+    *,
+    status: str | None = None,
+    period: str = "toutes",
+    slug: str | None = None,
+    child_id: uuid.UUID | None = None,
+    limit: int = 20,
+    offset: int = 0,
+) -> Sequence[tuple[Case, Task | None]]:
+    """A family's demandes, last touched first, each with the step that waits for the family, if any.
+
+    ``period`` is ``toutes``, ``encours`` or ``passees``; one row more than ``limit`` says that there is a next page.
+    """
+    query = (
+        select(Case, Task)
+        .outerjoin(Task, and_(Task.case_id == Case.id, Task.lane == FAMILY_LANE, Task.closed_at.is_(None)))
+        .where(_theirs(who))
+        .order_by(Case.updated_at.desc())
+        .limit(limit + 1)
+        .offset(offset)
+    )
+    if status:
+        query = query.where(Case.status == status)
+    if period != "toutes":
+        query = query.where(Case.status.in_(OPEN_STATUSES if period == "encours" else PAST_STATUSES))
+    if slug:
+        query = query.where(Case.slug == slug)
+    if child_id:
+        query = query.where(Case.child_id == child_id)
+    return [(row[0], row[1]) for row in session.execute(query)]
+
+
+def answers_due(session: Session, case_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, datetime]:
+    """By when a service answers each of these demandes; those that wait for nobody but the family are absent."""
+    if not case_ids:
+        return {}
+    due = (
+        select(Task.case_id, func.min(Task.due_at))
+        .where(Task.case_id.in_(case_ids), Task.closed_at.is_(None), Task.lane != FAMILY_LANE)
+        .group_by(Task.case_id)
+    )
+    return {row[0]: row[1] for row in session.execute(due)}
+
+
+def _theirs(who: Who) -> ColumnElement[bool]:
+    if who.actor.kind != "parent" or who.actor.id is None:
+        return Case.visitor_hash == (who.visitor_hash or "")
+    return or_(Case.owner_id == who.actor.id, _shared_with(who.actor.id))
+
+
+def _shared_with(account_id: uuid.UUID) -> ColumnElement[bool]:
+    """Cases of her household about a child for whom she may act."""
+    return and_(
+        Case.household_id == own_household(account_id),
+        Case.child_id.in_(children_over_whom(account_id, Action.MODIFY)),
+    )
+
+
+def draft_of(session: Session, who: Who, slug: str) -> Opened | None:
+    """The last draft of that démarche by this person, to resume rather than start again (D4)."""
+    query = (
+        select(Case.id, Task.id)
+        .join(Task, and_(Task.case_id == Case.id, Task.closed_at.is_(None)))
+        .where(Case.slug == slug, Case.status == "brouillon", Case.submitted_at.is_(None))
+        .where(
+            Case.owner_id == who.actor.id
+            if who.actor.kind == "parent"
+            else Case.visitor_hash == (who.visitor_hash or "")
+        )
+        .order_by(Case.updated_at.desc())
+        .limit(1)
+    )
+    row = session.execute(query).one_or_none()
+    return open_case_rows(session, row[0], row[1]) if row else None
+
+
+def may_abandon(session: Session, case: Case) -> bool:
+    """True for a draft: deleted when it was never sent, else cancelled, if its process draws it on this step."""
+    if case.status != "brouillon":
+        return False
+    return case.submitted_at is None or "annuler" in awaited_messages(session, case.id)
+
+
+def awaited_messages(session: Session, case_id: uuid.UUID) -> frozenset[str]:
+    """The messages its process waits for now: what « modifier » and « annuler » depend on (D2)."""
+    query = select(Subscription.name).where(Subscription.case_id == case_id, Subscription.kind == "message")
+    return frozenset(session.scalars(query))

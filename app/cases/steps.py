@@ -1,0 +1,106 @@
+"""From a step of a demande to its form: what families and agents fill is opened in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.cases.models import Case
+from app.cases.operations import runtime
+from app.cases.queries import Opened, Who
+from app.db import Json
+from app.engine.expressions import compile_expression
+from app.engine.specs import Node
+from app.errors import NotFound
+from app.policy import FAMILY_LANE
+from app.procedures.queries import Content, content_of
+from app.sources import Filer, choices_for
+from forms import FormDefinition, Sources, StepForm, field_choices, open_form, summary
+
+Lines = list[tuple[str, list[tuple[str, str, str]]]]
+
+
+def evaluate(expression: str, names: Mapping[str, Json]) -> Json:
+    """The evaluator given to forms: the engine's, on our clock."""
+    return compile_expression(expression).evaluate(names, now=clock.now())
+
+
+@dataclass(frozen=True)
+class StepPage:
+    """A step ready to be shown or sent: its definition, what is known already, what may be chosen."""
+
+    opened: Opened
+    content: Content
+    node: Node
+    definition: FormDefinition
+    known: Mapping[str, Json]
+    sources: Sources
+    only: tuple[str, ...] | None
+
+    def form(
+        self,
+        *,
+        page: int | None = None,
+        formdata: object = None,
+        files: object = None,
+        stored: Mapping[str, Json] | None = None,
+    ) -> StepForm:
+        """The bound form of one page, or (``None``) of the whole step; ``stored`` takes the place of the draft."""
+        if stored is None:
+            stored = self.opened.draft.values if self.opened.draft else {}
+        return open_form(
+            self.definition,
+            values={**self.known, **stored},
+            sources=self.sources,
+            evaluate=evaluate,
+            today=clock.today(),
+            formdata=formdata,  # type: ignore[arg-type]  # Werkzeug's MultiDict is what it describes
+            files=files,  # type: ignore[arg-type]  # same
+            page=page,
+            only=self.only,
+        )
+
+    def told(self, values: Mapping[str, Json]) -> Lines:
+        """The answers as the person reads them."""
+        return summary(self.definition, values, self.sources)
+
+
+def sources_for(session: Session, who: Who, case: Case, definition: FormDefinition, content: Content) -> Sources:
+    """The choices this form offers to the family of this case."""
+    kinds = {ref.value for ref in definition.references() if ref.kind == "source" and ref.value != "pieces"}
+    kinds |= {f"pieces:{ref.value}" for ref in definition.references() if ref.kind == "piece_type"}
+    kinds |= {f"structures:{ref.value}" for ref in definition.references() if ref.kind == "structure_kind"}
+    filer = Filer(who.actor, case.owner_id, case.household_id, case.id)
+    found = dict(choices_for(session, filer, kinds))
+    if "champs" in kinds:
+        found["champs"] = [choice for form in _family_forms(content) for choice in field_choices(form)]
+    return found
+
+
+def _family_forms(content: Content) -> list[FormDefinition]:
+    """The forms that hold no decision: those a family fills, whose fields an agent may ask to correct."""
+    return [form for form in content.forms.values() if all(spec.type != "decision" for spec in form.fields())]
+
+
+def step_page(session: Session, who: Who, opened: Opened) -> StepPage:
+    """The step of ``opened.task``. Raises NotFound when it has no form, NotWaiting when it is not open any more."""
+    task, case = opened.task, opened.case
+    content = content_of(session, case.bundle_hash)
+    if task is None or task.form is None or task.form not in content.forms:
+        raise NotFound("Cette étape n’a pas de formulaire.")
+    node = runtime.definition(session, case.bundle_hash).nodes[task.node]
+    definition = content.forms[task.form]
+    known = runtime.data(session, opened.facts, opened.instance, task.id)
+    only = known.get(node.properties["champs"]) if "champs" in node.properties else None
+    return StepPage(
+        opened=opened,
+        content=content,
+        node=node,
+        definition=definition,
+        known=known,
+        sources=sources_for(session, who, case, definition, content),
+        only=tuple(only) if isinstance(only, list) and task.lane == FAMILY_LANE else None,
+    )

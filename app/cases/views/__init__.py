@@ -1,0 +1,13 @@
+"""The pages of the demandes, by audience."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from app.cases.views import activation, admin, agent, family, public
+from app.config import Settings
+
+
+def blueprints(_settings: Settings) -> list[Blueprint]:
+    """Every blueprint of this room."""
+    return [public.public, public.home_of_family, family.bp, activation.bp, agent.bp, admin.bp]

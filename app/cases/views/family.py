@@ -1,0 +1,376 @@
+"""A family's demandes: start one, fill it page by page, check, send, follow it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from flask import Response, flash, g, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from app import clock
+from app.cases.acknowledgement import acknowledgement_of
+from app.cases.operations import abandon, open_case, save_draft, send_message, submit, visitor_digest
+from app.cases.presentation import next_step, stages, timeline
+from app.cases.queries import (
+    Opened,
+    Who,
+    answers_of,
+    awaited_messages,
+    draft_of,
+    may_abandon,
+    open_case_rows,
+    open_tasks,
+    their_case,
+)
+from app.cases.steps import StepPage, step_page
+from app.cases.views.faults import engine_fault, step_failed, undone
+from app.documents.uploads import attach_uploads, receive_uploads
+from app.engine.runtime import NotWaiting
+from app.engine.steps import EngineFault
+from app.errors import Conflict, NotFound, Refused
+from app.pdf.acknowledgement import acknowledgement_pdf
+from app.policy import FAMILY_LANE
+from app.procedures.queries import content_of, published
+from app.web.guards import blueprint, without_transaction, writes
+from app.web.identity import current_actor, sign_in_required, visitor_token
+from app.web.requests import db, transaction, undo
+from forms import StepForm
+
+bp = blueprint("cases_family", __name__, audience="public", url_prefix="/demandes")
+bp.app_errorhandler(EngineFault)(engine_fault)
+CHECK = "verification"
+SHOWN = "questions_vues"
+"""Hidden field of a page: the names of the questions it showed. Without JavaScript, an answer may call for others."""
+
+
+def who() -> Who:
+    """The person of this request, by her account or by what her cookie proves."""
+    actor = current_actor()
+    token = visitor_token() if actor.kind == "visitor" else None
+    return Who(actor, visitor_digest(token) if token else None)
+
+
+def _load(case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = False) -> Opened | None:
+    """The case, or ``None`` for a stranger who may only need to sign in (her session ended)."""
+    person = who()
+    try:
+        return their_case(db(), person, case_id, task_id, lock=lock)
+    except NotFound:
+        if person.actor.kind == "visitor":
+            return None
+        raise
+
+
+@bp.get("/nouvelle/<slug>", endpoint="open_new")
+@writes
+def open_new(slug: str) -> ResponseReturnValue:
+    """The first page of a démarche. A draft already begun is proposed rather than doubled (D4)."""
+    person = who()
+    procedure = published(db(), slug)
+    if procedure.needs_account and person.actor.kind != "parent":
+        if person.actor.kind == "visitor":
+            return sign_in_required()
+        raise NotFound("Les démarches des familles se font depuis un compte de parent.")
+    found = draft_of(db(), person, slug)
+    if found is not None and found.draft is not None and request.args.get("autre") is None:
+        return render_template("cases/draft_found.html", case=found.case, task=found.task, draft=found.draft)
+    if found is None or found.draft is not None or found.task is None:
+        case, outcome = open_case(db(), person, procedure, data=_given())
+        task_id = next(iter(outcome.opened), None)
+        if task_id is None:
+            return redirect(url_for("cases_family.show", case_id=case.id))
+        found = open_case_rows(db(), case.id, task_id)
+    step = step_page(db(), person, found)
+    return render_template("cases/step.html", **_step_context(step, step.form(page=_page_asked(step))))
+
+
+def _given() -> dict[str, str]:
+    """What a link may fill in advance (the child, the type of piece): short texts; the form still judges them."""
+    allowed = ("enfant", "type_piece")
+    return {name: request.args[name][:64] for name in allowed if name in request.args}
+
+
+@bp.get("/<uuid:case_id>/etapes/<uuid:task_id>", endpoint="step")
+def show_step(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
+    """One page of a step (``?page=2``), or the recap (``?page=verification``)."""
+    opened = _load(case_id, task_id)
+    if opened is None:
+        return sign_in_required()
+    if opened.task is None or opened.task.closed_at is not None or opened.task.lane != FAMILY_LANE:
+        return redirect(url_for("cases_family.show", case_id=case_id))
+    step = step_page(db(), who(), opened)
+    if request.args.get("page") == CHECK:
+        return _recap(step)
+    form = step.form(page=_page_asked(step))
+    return render_template("cases/step.html", **_step_context(step, form))
+
+
+def _page_asked(step: StepPage) -> int | None:
+    """The page in the address; a correction shows the whole form, with only the asked fields open."""
+    if step.only is not None:
+        return None
+    raw = request.args.get("page", "")
+    if not raw and step.opened.draft is not None:
+        return min(step.opened.draft.page, len(step.definition.pages) - 1)
+    index = int(raw) - 1 if raw.isdecimal() and len(raw) < 4 else 0
+    return min(max(index, 0), len(step.definition.pages) - 1)
+
+
+def _step_context(step: StepPage, form: StepForm) -> dict[str, Any]:
+    case, task = step.opened.case, step.opened.task
+    draft = step.opened.draft
+    return {
+        "case": case,
+        "task": task,
+        "step": step,
+        "form": form,
+        "settings": step.content.settings,
+        "draft_saved_at": draft.updated_at if draft else None,
+        "can_abandon": may_abandon(db(), case),
+        "single": len(step.definition.pages) == 1,
+        "accept": ".pdf,.jpg,.jpeg,.png,.heic,.odt,.doc",
+    }
+
+
+def _recap(step: StepPage, form: StepForm | None = None, status: int = 200, refusal: str = "") -> ResponseReturnValue:
+    """Everything that was written, to check before sending; what is missing is said with a link to its page.
+
+    ``refusal`` is a rule of the commune that said no to the whole.
+    """
+    if form is None:
+        form = step.form()
+        form.validate()
+    lines = step.told(form.values())
+    case_id, task_id = step.opened.case.id, step.opened.task.id  # type: ignore[union-attr]  # step_page refuses None
+    edit = {
+        page.title: url_for("cases_family.step", case_id=case_id, task_id=task_id, page=index + 1)
+        for index, page in enumerate(step.definition.pages)
+    }
+    context = _step_context(step, form)
+    return render_template("cases/recap.html", lines=lines, edit_urls=edit, refusal=refusal, **context), status
+
+
+def _prepare(case_id: uuid.UUID, task_id: uuid.UUID) -> object:
+    """Before the transaction: the files of this page are checked and stored, for whoever may send this step."""
+    return receive_uploads(lambda: their_case(db(), who(), case_id, task_id))
+
+
+@bp.post("/<uuid:case_id>/etapes/<uuid:task_id>", endpoint="step_post")
+def send_step(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
+    """A page is kept in the draft and leads to the next; « Enregistrer la demande » on the recap sends the step."""
+    opened = _load(case_id, task_id, lock=True)
+    if opened is None:
+        return sign_in_required()
+    if opened.task is None or opened.task.closed_at is not None:
+        return _too_late(opened)
+    try:
+        return _read_page(step_page(db(), who(), opened))
+    except NotWaiting:
+        undo()  # the other tab's commit came between our reading and our step
+        return _too_late(opened)
+
+
+def _read_page(step: StepPage) -> ResponseReturnValue:
+    """Keeps what this page says, then shows what comes next."""
+    opened, case_id = step.opened, step.opened.case.id
+    if request.args.get("page") == CHECK:
+        return _send(step, step.form())
+    page = _page_asked(step)
+    form = step.form(page=page, formdata=request.form, files=request.files)
+    refusals = attach_uploads(
+        db(), who().actor, form, g.get("prepared"), case_id=case_id, household_id=opened.case.household_id
+    )
+    unseen = _unseen(form)
+    valid = (bool(unseen) or form.validate()) and not refusals
+    for name, message in refusals:
+        form.add_error(name, message)
+    save_draft(db(), who(), opened, form.partial(), page=page or 0)
+    if request.form.get("action") == "plus_tard":
+        return _later()
+    if valid and unseen:
+        flash("Votre réponse amène une autre question, ci-dessous.", "info")
+    if form.wants_row_change() or (valid and unseen):
+        return render_template("cases/step.html", **_step_context(step, form))
+    if not valid:
+        return render_template("cases/step.html", **_step_context(step, form)), 422
+    if not step.content.settings.settings.get("verification", True) and form.next_page is None:
+        return _send(step, step.form(formdata=MultiDict(request.form)) if page in (None, 0) else step.form())
+    following = CHECK if form.next_page is None else form.next_page + 1
+    task_id = opened.task.id  # type: ignore[union-attr]  # step_page refuses None
+    return redirect(url_for("cases_family.step", case_id=case_id, task_id=task_id, page=following))
+
+
+def _later() -> ResponseReturnValue:
+    """Somebody without an account finds her draft again by opening the démarche in the same browser."""
+    if who().actor.kind == "parent":
+        flash("Votre brouillon est enregistré. Vous pouvez le reprendre quand vous voulez.", "success")
+        return redirect(url_for("cases_home.mine"))
+    flash("Votre brouillon est gardé. Pour le reprendre, rouvrez la démarche sur cet appareil.", "success")
+    return redirect(url_for("cases_public.home"))
+
+
+def _unseen(form: StepForm) -> set[str]:
+    """The questions that the answers just given call for, and that the page did not show yet."""
+    seen = request.form.get(SHOWN)
+    return set() if seen is None else {field.spec.name for field in form.fields} - set(seen.split(","))
+
+
+send_step.prepare = _prepare  # type: ignore[attr-defined]  # read by Portal: file work happens before the transaction
+
+
+def _send(step: StepPage, form: StepForm) -> ResponseReturnValue:
+    if not form.validate():
+        return _recap(step, form, 422)
+    opened = step.opened
+    values = form.values()
+    try:
+        submit(db(), who(), opened, values, step.told(values))
+    except EngineFault as fault:
+        undone(fault)
+        _keep_again(step, form)
+        return step_failed(fault)
+    except Refused as refusal:
+        undo()  # the step was half made when the rule said no
+        _keep_again(step, form)
+        if refusal.field and refusal.field in step.definition.by_name:
+            form.add_error(refusal.field, refusal.message)
+            return _recap(step, form, 422)
+        return _recap(step, form, 422, refusal=refusal.message)
+    return redirect(url_for("cases_family.show", case_id=opened.case.id, envoi=1))
+
+
+def _keep_again(step: StepPage, form: StepForm) -> None:
+    """What was typed, once more: it went away with the step."""
+    again = their_case(db(), who(), step.opened.case.id, step.opened.task.id, lock=True)  # type: ignore[union-attr]  # step_page refuses None
+    save_draft(db(), who(), again, form.partial(), page=len(step.definition.pages) - 1)
+
+
+def _too_late(opened: Opened) -> ResponseReturnValue:
+    """The second of two tabs, or of two parents: nothing is sent twice, and the page says where the demande is."""
+    message = "Cette étape a déjà été envoyée : rien n’a été enregistré une seconde fois."
+    return render_template("cases/already_sent.html", case=opened.case, message=message), 409
+
+
+@bp.post("/<uuid:case_id>/etapes/<uuid:task_id>/brouillon", endpoint="autosave")
+def autosave(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
+    """Keeps a page as it is typed; never judges it."""
+    opened = _load(case_id, task_id, lock=True)  # two tabs may save the same draft at once
+    if opened is None:
+        return sign_in_required()
+    step = step_page(db(), who(), opened)
+    page = _page_asked(step)
+    form = step.form(page=page, formdata=request.form)
+    draft = save_draft(db(), who(), opened, form.partial(), page=page or 0)
+    return jsonify(saved_at=_hour(draft.updated_at))
+
+
+@bp.post("/<uuid:case_id>/etapes/<uuid:task_id>/questions", endpoint="questions")
+def refresh(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
+    """The page again with the questions that the answers call for, as portal.js asks for them. Judges nothing."""
+    opened = _load(case_id, task_id)
+    if opened is None:
+        return sign_in_required()
+    step = step_page(db(), who(), opened)
+    form = step.form(page=_page_asked(step), formdata=request.form)
+    return render_template("cases/step.html", **_step_context(step, form))
+
+
+def _hour(instant: datetime) -> str:
+    local = clock.in_paris(instant)
+    return f"à {local.hour}\u00a0h\u00a0{local:%M}"
+
+
+@bp.get("/<uuid:case_id>", endpoint="show")
+def show(case_id: uuid.UUID) -> ResponseReturnValue:
+    """A demande: where it is, what comes next and when, what was sent, its whole history."""
+    opened = _load(case_id)
+    if opened is None:
+        return sign_in_required()
+    case = opened.case
+    tasks = open_tasks(db(), case_id)
+    answers = answers_of(db(), case_id)
+    awaited = awaited_messages(db(), case_id)
+    settings = content_of(db(), case.bundle_hash).settings
+    mine = next((task for task in tasks if task.lane == FAMILY_LANE), None)
+    return render_template(
+        "cases/show.html",
+        case=case,
+        settings=settings,
+        mine=mine,
+        sent=request.args.get("envoi") is not None,
+        next=next_step(case, settings, tasks),
+        stages=stages(case, answers),
+        timeline=timeline(case, answers),
+        filed=next((answer for answer in reversed(answers) if answer.receipt), None),
+        can_modify=_awaits(opened, awaited, "modifier"),
+        can_cancel=_awaits(opened, awaited, "annuler"),
+        can_abandon=may_abandon(db(), case),
+    )
+
+
+def _awaits(opened: Opened, awaited: Collection[str], message: str) -> bool:
+    """Whether the process, as drawn, takes this message now: an « en attente » step that it interrupts."""
+    return opened.case.status == "en_attente" and message in awaited
+
+
+@bp.get("/<uuid:case_id>/<any(modifier, annuler, abandonner):what>", endpoint="confirm")
+def confirm(case_id: uuid.UUID, what: str) -> ResponseReturnValue:
+    """Says what will happen before it does."""
+    opened = _load(case_id)
+    if opened is None:
+        return sign_in_required()
+    if what == "annuler" and opened.case.status == "brouillon":
+        what = "abandonner"  # a draft is given up: deleted, or cancelled if it was sent before
+    return render_template("cases/confirm.html", case=opened.case, what=what)
+
+
+@bp.post("/<uuid:case_id>/<any(modifier, annuler):what>", endpoint="message")
+def message(case_id: uuid.UUID, what: str) -> ResponseReturnValue:
+    """« Modifier » reopens the form as a draft, « Annuler » ends the demande; only while nobody took it in charge."""
+    opened = _load(case_id, lock=True)
+    if opened is None:
+        return sign_in_required()
+    try:
+        outcome = send_message(db(), who(), opened, what)
+    except Conflict as error:
+        return render_template("cases/already_sent.html", case=opened.case, message=error.message), 409
+    if what == "modifier" and outcome.opened:
+        flash("Vous pouvez corriger votre demande. Pensez à l’enregistrer de nouveau.", "info")
+        return redirect(url_for("cases_family.step", case_id=case_id, task_id=next(iter(outcome.opened)), page=1))
+    flash("Votre demande est annulée. Rien d’autre n’est à faire.", "success")
+    return redirect(url_for("cases_family.show", case_id=case_id))
+
+
+@bp.post("/<uuid:case_id>/abandonner", endpoint="abandon")
+def delete_draft(case_id: uuid.UUID) -> ResponseReturnValue:
+    """Deletes a draft for good; one that was sent before is cancelled, and stays in « Mes demandes »."""
+    opened = _load(case_id, lock=True)
+    if opened is None:
+        return sign_in_required()
+    try:
+        abandon(db(), who(), opened)
+    except Conflict as error:
+        return render_template("cases/already_sent.html", case=opened.case, message=error.message), 409
+    if opened.case.submitted_at is not None:
+        flash("Votre demande est annulée. Rien d’autre n’est à faire.", "success")
+        return redirect(url_for("cases_family.show", case_id=case_id))
+    flash("Le brouillon est effacé.", "success")
+    return redirect(url_for("cases_home.mine") if who().actor.kind == "parent" else url_for("cases_public.home"))
+
+
+@bp.get("/<uuid:case_id>/accuse-reception.pdf", endpoint="receipt")
+@without_transaction
+def receipt(case_id: uuid.UUID) -> ResponseReturnValue:
+    """The acknowledgement of receipt, as a tagged PDF (R-01), made once the transaction is closed."""
+    with transaction(read_only=True) as session:
+        opened = _load(case_id)
+        if opened is None:
+            return sign_in_required()
+        reference, content = opened.case.reference, acknowledgement_of(session, opened.case)
+    response = Response(acknowledgement_pdf(content), mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="accuse-{reference}.pdf"'
+    return response

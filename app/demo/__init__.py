@@ -1,0 +1,1 @@
+"""The lived-in demonstration commune, Valbrise, built through the operations like any other."""

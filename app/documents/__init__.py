@@ -1,0 +1,1 @@
+"""Pieces: what a family files, cleaned, scanned, stored and reviewed."""

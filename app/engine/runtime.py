@@ -1,0 +1,364 @@
+"""Advancing a case: lock → re-read → READY → run → synchronise → journal → outbox (design.md, invariant 3).
+
+The caller locks the instance's row (``with_for_update``) and says who acts; ``Runtime`` refuses what is not READY,
+runs SpiffWorkflow, writes the state and the projection, and reports an ``Outcome``. Whether the task is *his* is the
+caller's question to policy, asked before.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from SpiffWorkflow.bpmn import BpmnEvent, BpmnWorkflow
+from SpiffWorkflow.spiff.specs.event_definitions import MessageEventDefinition
+from SpiffWorkflow.util.task import TaskState
+from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from app import clock
+from app.db import Json
+from app.engine import state
+from app.engine.elements import DrawnSignal, NodeError, OperationTask, bpmn_id
+from app.engine.incidents import open_incidents, resolve_incidents
+from app.engine.models import Incident, Instance, Subscription, Task, Timer
+from app.engine.operations import BusinessError, CaseFacts, Registry
+from app.engine.parser import FAULT
+from app.engine.projection import Picture, picture, synchronise
+from app.engine.specs import Definition, Loader, Node, SpecCache
+from app.engine.steps import (
+    EngineFault,
+    Failure,
+    ScriptEngine,
+    Step,
+    all_tasks,
+    complete,
+    run,
+    store_result,
+    try_again,
+)
+from app.errors import Conflict
+from app.outbox import emit
+from app.policy import SYSTEM, Actor
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one step changed. ``status`` is the status after it; ``visited`` the BPMN nodes it completed."""
+
+    status: str | None
+    ended: bool
+    opened: Mapping[uuid.UUID, Node]
+    visited: tuple[str, ...]
+    failures: tuple[Failure, ...]
+
+
+class NotWaiting(Conflict):
+    """The task is not open any more, or the instance does not wait for this message."""
+
+
+Run = Callable[[BpmnWorkflow, ScriptEngine], None]
+EMPTY = Picture({}, {}, {}, None)
+
+# Built once: making and comparing a statement costs as much as running it.
+_INSTANCES = cast(Table, Instance.__table__)
+_ADD_INSTANCE = insert(_INSTANCES)
+_SAVE_INSTANCE = (
+    update(_INSTANCES)
+    .where(_INSTANCES.c.case_id == bindparam("case"), _INSTANCES.c.revision == bindparam("read"))
+    .values({name: bindparam(name) for name in ("state", "serializer", "revision", "troubled", "ended_at")})
+)
+
+
+class Runtime:
+    """The engine over a database: definitions come from ``loader``, operations from ``registry``.
+
+    Each step takes the instance's row, which the caller has locked, and leaves it as the database then has it.
+    Every step may raise StateError (data that are not JSON, a state of another release) and EngineFault (a node failed
+    half-way): the transaction must then be rolled back.
+    """
+
+    def __init__(self, registry: Registry, loader: Callable[[Session], Loader]) -> None:
+        self.registry = registry
+        self._loader = loader
+        self.specs = SpecCache()
+
+    def definition(self, session: Session, bundle_hash: str) -> Definition:
+        """The parsed version, from this process's cache or from the database."""
+        return self.specs.get(bundle_hash, self._loader(session))
+
+    # -- the steps ---------------------------------------------------------------------------------------------
+
+    def start(
+        self, session: Session, actor: Actor, facts: CaseFacts, bundle_hash: str, data: Mapping[str, Json]
+    ) -> Outcome:
+        """Creates the instance and runs it up to its first human tasks."""
+        state.require_json(dict(data), "data")
+        definition = self.definition(session, bundle_hash)
+        workflow = BpmnWorkflow(definition.spec, definition.subprocess_specs)
+        workflow.script_engine = ScriptEngine(definition, self.registry, session, actor, facts)
+        workflow.task_tree.data.update(data)
+        step = run(workflow, definition)
+        now = picture(workflow, definition)
+        at = clock.now()
+        row = {
+            "case_id": facts.id,
+            "bundle_hash": bundle_hash,
+            "serializer": state.SERIALIZER,
+            "state": state.save(workflow),
+            "revision": 1,
+            "troubled": bool(now.failed),
+            "started_at": at,
+            "ended_at": at if workflow.completed else None,
+        }
+        session.connection().execute(_ADD_INSTANCE, row)
+        return self._finish(session, actor, facts, workflow, step, EMPTY, now)
+
+    def complete(
+        self,
+        session: Session,
+        actor: Actor,
+        facts: CaseFacts,
+        instance: Instance,
+        task_id: uuid.UUID,
+        values: Mapping[str, Json],
+    ) -> Outcome:
+        """Completes one READY human task with ``values`` and runs what follows. Raises NotWaiting otherwise.
+
+        A task that names a variable (``spiffworkflow:variableName``) keeps its values together under that name.
+        """
+        state.require_json(dict(values), "values")
+        done: list[str] = []
+
+        def act(workflow: BpmnWorkflow, _engine: ScriptEngine) -> None:
+            task = _ready_human_task(workflow, task_id)
+            variable = getattr(task.task_spec, "variable", None)
+            task.data.update({variable: dict(values)} if variable else values)
+            task.task_spec._run(task)
+            complete(task)
+            done.append(bpmn_id(task))
+
+        return self._advance(session, actor, facts, instance, act, task_id=task_id, done=done)
+
+    def send(
+        self, session: Session, actor: Actor, facts: CaseFacts, instance: Instance, name: str, payload: Json = None
+    ) -> Outcome:
+        """Gives the instance the message or signal ``name``. Raises NotWaiting when nothing in it waits for that."""
+        state.require_json(payload, "payload")
+
+        def act(workflow: BpmnWorkflow, _engine: ScriptEngine) -> None:
+            for definition in (MessageEventDefinition(name), DrawnSignal(name)):
+                if workflow.event_manager.catch(BpmnEvent(definition, payload=payload or {}), internal=False):
+                    return
+            raise NotWaiting("Cette action n’est plus possible : la demande a avancé entre-temps.")
+
+        return self._advance(session, actor, facts, instance, act)
+
+    def fire_timers(self, session: Session, facts: CaseFacts, instance: Instance) -> Outcome:
+        """Lets the timers that are due fire; harmless when none is."""
+        return self._advance(session, SYSTEM, facts, instance, lambda _workflow, _engine: None)
+
+    def resume(
+        self,
+        session: Session,
+        facts: CaseFacts,
+        instance: Instance,
+        task_id: uuid.UUID,
+        result: Mapping[str, Json] | BusinessError | None,
+    ) -> Outcome:
+        """Completes an asynchronous service task with what its operation returned. Raises NotWaiting when it was.
+
+        A result that cannot be kept, and an error that the diagram does not catch, become incidents of the task.
+        """
+
+        def act(workflow: BpmnWorkflow, engine: ScriptEngine) -> None:
+            task = _started_task(workflow, task_id)
+            try:
+                if isinstance(result, BusinessError):
+                    engine.raise_error(task, result)
+                    return
+                store_result(task, result)
+            except (NodeError, state.StateError) as error:
+                task.internal_data[FAULT] = True
+                engine.note_failure(task, error)
+                return
+            complete(task)
+
+        return self._advance(session, SYSTEM, facts, instance, act)
+
+    def give_up(
+        self, session: Session, facts: CaseFacts, instance: Instance, task_id: uuid.UUID, cause: str
+    ) -> Outcome:
+        """Opens an incident on an asynchronous task whose operation keeps failing; ``retry`` will ask for it again.
+
+        Raises NotWaiting when its result has come meanwhile.
+        """
+
+        def act(workflow: BpmnWorkflow, engine: ScriptEngine) -> None:
+            task = _started_task(workflow, task_id)
+            task.internal_data[FAULT] = True
+            engine.note_failure(task, NodeError(cause))
+
+        return self._advance(session, SYSTEM, facts, instance, act)
+
+    def retry(self, session: Session, actor: Actor, facts: CaseFacts, instance: Instance) -> Outcome:
+        """Runs again the nodes that failed; those that fail again keep their incident, with one attempt more."""
+        return self._advance(
+            session, actor, facts, instance, lambda workflow, _engine: try_again(workflow), retrying=True
+        )
+
+    def record_fault(self, session: Session, facts: CaseFacts, task_id: uuid.UUID | None, fault: EngineFault) -> bool:
+        """Opens the incident of a step that was undone (EngineFault), in a new transaction; or counts one attempt more.
+
+        ``task_id`` is the person's task, which is still open (``None``: nobody's, for example a timer's step). The
+        incident is resolved when that task is completed at last, or by ``retry``. ``False`` when there is no instance.
+        """
+        instance = session.scalars(select(Instance).where(Instance.case_id == facts.id).with_for_update()).one_or_none()
+        if instance is None:
+            return False
+        nodes = self.definition(session, instance.bundle_hash).nodes
+        failure = Failure(task_id or facts.id, fault.node, fault.cause)
+        open_incidents(session, facts, [failure], lambda each: _name_of(nodes, each.node))
+        instance.troubled = True
+        session.flush()
+        return True
+
+    # -- what is asked of an instance --------------------------------------------------------------------------
+
+    def asked_operation(
+        self, session: Session, facts: CaseFacts, instance: Instance, task_id: uuid.UUID
+    ) -> tuple[str, Mapping[str, Json]]:
+        """Name and parameters of the asynchronous operation a task waits for. Raises NotWaiting when it is done."""
+        definition = self.definition(session, instance.bundle_hash)
+        workflow = self._load(instance, definition, session, SYSTEM, facts)
+        task = _started_task(workflow, task_id)
+        return task.task_spec.operation_name, workflow.script_engine.parameters(task, task.task_spec)
+
+    def data(self, session: Session, facts: CaseFacts, instance: Instance, task_id: uuid.UUID) -> dict[str, Json]:
+        """The variables an open task sees: for default values and conditions of its form."""
+        definition = self.definition(session, instance.bundle_hash)
+        workflow = self._load(instance, definition, session, SYSTEM, facts)
+        return dict(_ready_human_task(workflow, task_id).data)
+
+    def visited(self, session: Session, facts: CaseFacts, instance: Instance) -> frozenset[str]:
+        """The nodes that were completed so far, for the diagram of the case page."""
+        definition = self.definition(session, instance.bundle_hash)
+        workflow = self._load(instance, definition, session, SYSTEM, facts)
+        done = {bpmn_id(task) for task in all_tasks(workflow, TaskState.COMPLETED)} | workflow.forgotten
+        return frozenset(done & definition.nodes.keys())
+
+    # -- how a step is made ------------------------------------------------------------------------------------
+
+    def _load(
+        self, instance: Instance, definition: Definition, session: Session, actor: Actor, facts: CaseFacts
+    ) -> BpmnWorkflow:
+        workflow = state.load(instance.state, instance.serializer, definition)
+        workflow.script_engine = ScriptEngine(definition, self.registry, session, actor, facts)
+        return workflow
+
+    def _advance(
+        self,
+        session: Session,
+        actor: Actor,
+        facts: CaseFacts,
+        instance: Instance,
+        act: Run,
+        *,
+        retrying: bool = False,
+        task_id: uuid.UUID | None = None,
+        done: list[str] | None = None,
+    ) -> Outcome:
+        if instance.ended_at is not None:
+            raise NotWaiting("Cette demande est terminée : elle ne peut plus avancer.")
+        definition = self.definition(session, instance.bundle_hash)
+        workflow = self._load(instance, definition, session, actor, facts)
+        before = picture(workflow, definition)
+        try:
+            act(workflow, workflow.script_engine)
+            step = run(workflow, definition, skip=frozenset() if retrying else before.failed)
+        except EngineFault as fault:
+            fault.facts, fault.task_id = facts, task_id
+            raise
+        step.visited[:0] = done or []
+        now = picture(workflow, definition)
+        troubled = bool(now.failed)
+        if instance.troubled or retrying:
+            again = {failure.task_id for failure in step.failures}
+            troubled |= resolve_incidents(session, facts, now, again, retrying=retrying)
+        _store(session, instance, workflow, troubled=troubled)
+        return self._finish(session, actor, facts, workflow, step, before, now)
+
+    def _finish(
+        self,
+        session: Session,
+        actor: Actor,
+        facts: CaseFacts,
+        workflow: BpmnWorkflow,
+        step: Step,
+        before: Picture,
+        now: Picture,
+    ) -> Outcome:
+        synchronise(session, facts, before, now, actor.label)
+        if step.failures:
+            nodes = workflow.script_engine.definition.nodes
+            open_incidents(session, facts, step.failures, lambda each: _name_of(nodes, each.node))
+        for kind, name, payload in step.thrown:
+            emit(session, "engine.event_thrown", case_id=str(facts.id), event=kind, name=name, payload=payload)
+        opened = {key: node for key, node in now.people.items() if key not in before.people}
+        ended = workflow.completed
+        status = step.final_status if ended and step.final_status else now.status
+        return Outcome(status, ended, opened, tuple(step.visited), tuple(step.failures))
+
+
+def _ready_human_task(workflow: BpmnWorkflow, task_id: uuid.UUID) -> Any:
+    task = _find(workflow, task_id)
+    # Task.run() has no guard of its own: it would complete a FUTURE task, or a completed one again.
+    if task is None or task.state != TaskState.READY or not task.task_spec.manual:
+        raise NotWaiting("Cette étape n’attend plus de réponse : la demande a avancé entre-temps.")
+    return task
+
+
+def _started_task(workflow: BpmnWorkflow, task_id: uuid.UUID) -> Any:
+    task = _find(workflow, task_id)
+    if task is None or task.state != TaskState.STARTED or not isinstance(task.task_spec, OperationTask):
+        raise NotWaiting("Cette opération est déjà faite.")
+    return task
+
+
+def _find(workflow: BpmnWorkflow, task_id: uuid.UUID) -> Any:
+    for each in (workflow, *workflow.subprocesses.values()):
+        if (task := each.tasks.get(task_id)) is not None:
+            return task
+    return None
+
+
+def _store(session: Session, instance: Instance, workflow: BpmnWorkflow, *, troubled: bool) -> None:
+    ended_at: datetime | None = clock.now() if workflow.completed else None
+    values = {
+        "state": state.save(workflow),
+        "serializer": state.SERIALIZER,
+        "revision": instance.revision + 1,
+        "troubled": troubled,
+        "ended_at": ended_at,
+    }
+    read = {"case": instance.case_id, "read": instance.revision}
+    if (
+        session.connection().execute(_SAVE_INSTANCE, values | read).rowcount != 1
+    ):  # only a caller that did not lock the row sees this
+        raise NotWaiting("Cette demande vient d’avancer : rechargez la page.")
+    for name, value in values.items():
+        set_committed_value(instance, name, value)
+
+
+def _name_of(nodes: Mapping[str, Node], node: str) -> str:
+    return nodes[node].name if node in nodes else node
+
+
+def forget(session: Session, case_id: uuid.UUID) -> None:
+    """Removes an instance and its projection: a draft that its author abandons."""
+    for model in (Timer, Subscription, Task, Incident, Instance):
+        session.execute(delete(model).where(model.case_id == case_id).execution_options(synchronize_session=False))

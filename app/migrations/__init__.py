@@ -1,0 +1,1 @@
+"""Schema migrations, numbered; ``app.schema`` runs them."""

@@ -1,0 +1,1 @@
+"""Démarches: their published, immutable versions and their settings."""

@@ -1,0 +1,54 @@
+"""Rows of the démarches: what exists, its versions, and the archives of their files."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Json, LongText, new_id
+
+
+class BundleRow(Base):
+    """The files of a version, as the zip of ``Bundle.to_zip``; its key is their hash, so it never changes."""
+
+    __tablename__ = "bundles"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    archive: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+
+class Procedure(Base):
+    """A démarche. What the catalogue shows is copied from the settings of its current version at publication."""
+
+    __tablename__ = "procedures"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    slug: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    summary: Mapped[str] = mapped_column(LongText)
+    category: Mapped[str]
+    position: Mapped[int]
+    needs_account: Mapped[bool]
+    listed: Mapped[bool]
+    open: Mapped[bool]
+    version_id: Mapped[uuid.UUID | None]
+
+
+class Version(Base):
+    """A published version: immutable. ``callees`` pins the versions of the processes it calls (process id → hash)."""
+
+    __tablename__ = "procedure_versions"
+    __table_args__ = (UniqueConstraint("procedure_id", "number"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    procedure_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("procedures.id"))
+    number: Mapped[int]
+    bundle_hash: Mapped[str] = mapped_column(ForeignKey("bundles.hash"), index=True)
+    callees: Mapped[dict[str, Json]]
+    note: Mapped[str] = mapped_column(LongText)
+    published_at: Mapped[datetime]
+    published_by: Mapped[str]

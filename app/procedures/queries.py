@@ -1,0 +1,160 @@
+"""Reads of the démarches. A published version never changes, so what is parsed from one is kept in the process."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from app.engine.bundle import SETTINGS, Bundle
+from app.engine.specs import Loader
+from app.errors import NotFound
+from app.procedures.models import BundleRow, Procedure, Version
+from app.procedures.settings import ProcedureSettings, read_settings
+from forms import FormDefinition, load_definition
+
+CACHE_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the portal reads in a version: its settings and its forms, parsed."""
+
+    bundle_hash: str
+    files: Mapping[str, bytes]
+    settings: ProcedureSettings
+    forms: Mapping[str, FormDefinition]
+
+
+class _Contents:
+    """Parsed versions of this process, by hash. A hash names one content for ever: nothing to invalidate."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Content] = OrderedDict()
+
+    def get(self, session: Session, bundle_hash: str) -> Content:
+        with self._lock:
+            if (found := self._kept.get(bundle_hash)) is not None:
+                self._kept.move_to_end(bundle_hash)
+                return found
+        archive = session.execute(select(BundleRow.archive).where(BundleRow.hash == bundle_hash)).scalar_one()
+        content = parse_content(Bundle.from_zip(archive))
+        with self._lock:
+            self._kept[bundle_hash] = content
+            if len(self._kept) > CACHE_SIZE:
+                self._kept.popitem(last=False)
+        return content
+
+
+_contents = _Contents()
+
+
+def parse_content(bundle: Bundle) -> Content:
+    """Settings and forms of a bundle. Raises SettingsError or DefinitionError."""
+    forms = {
+        name.removeprefix("forms/").removesuffix(".json"): load_definition(data)
+        for name, data in bundle.files.items()
+        if name.startswith("forms/")
+    }
+    return Content(bundle.hash, dict(bundle.files), read_settings(bundle.files[SETTINGS]), forms)
+
+
+def content_of(session: Session, bundle_hash: str) -> Content:
+    """The parsed version; no SQL once this process has read it."""
+    return _contents.get(session, bundle_hash)
+
+
+def spec_loader(session: Session) -> Loader:
+    """What the engine's spec cache calls when it meets a version for the first time."""
+
+    def load(bundle_hash: str) -> tuple[Mapping[str, bytes], Mapping[str, Mapping[str, bytes]]]:
+        files = content_of(session, bundle_hash).files
+        pinned = session.execute(
+            select(Version.callees).where(Version.bundle_hash == bundle_hash).order_by(Version.number.desc()).limit(1)
+        ).scalar_one_or_none()
+        return files, {slug: content_of(session, each).files for slug, each in (pinned or {}).items()}
+
+    return load
+
+
+@dataclass(frozen=True)
+class Published:
+    """A démarche that can be started: its row and its current version."""
+
+    id: uuid.UUID
+    slug: str
+    title: str
+    version_id: uuid.UUID
+    bundle_hash: str
+    needs_account: bool
+    open: bool
+
+
+_PUBLISHED = (
+    select(
+        Procedure.id,
+        Procedure.slug,
+        Procedure.title,
+        Version.id.label("version_id"),
+        Version.bundle_hash,
+        Procedure.needs_account,
+        Procedure.open,
+    )
+    .join(Version, Version.id == Procedure.version_id)
+    .where(Procedure.slug == bindparam("asked"))
+)
+
+
+def published(session: Session, slug: str) -> Published:
+    """The démarche with its current version. Raises NotFound when there is none."""
+    row = session.execute(_PUBLISHED, {"asked": slug}).one_or_none()
+    if row is None:
+        raise NotFound("Cette démarche n’existe pas ou n’est plus proposée.")
+    return Published(**row._mapping)
+
+
+def catalogue(session: Session) -> Sequence[Procedure]:
+    """The démarches offered to the public, in the order of the home page."""
+    return session.scalars(
+        select(Procedure)
+        .where(Procedure.listed, Procedure.open, Procedure.version_id.is_not(None))
+        .order_by(Procedure.position, Procedure.title)
+    ).all()
+
+
+def all_procedures(session: Session) -> Sequence[tuple[Procedure, Version | None]]:
+    """Every démarche with its current version, for administrators."""
+    rows = session.execute(
+        select(Procedure, Version)
+        .outerjoin(Version, Version.id == Procedure.version_id)
+        .order_by(Procedure.position, Procedure.title)
+    ).all()
+    return [(row[0], row[1]) for row in rows]
+
+
+def versions_of(session: Session, procedure_id: uuid.UUID) -> Sequence[Version]:
+    """The published versions, newest first."""
+    query = select(Version).where(Version.procedure_id == procedure_id).order_by(Version.number.desc())
+    return session.scalars(query).all()
+
+
+def procedure_by_slug(session: Session, slug: str) -> Procedure:
+    """The démarche, published or not. Raises NotFound."""
+    found = session.scalars(select(Procedure).where(Procedure.slug == slug)).one_or_none()
+    if found is None:
+        raise NotFound("Cette démarche n’existe pas.")
+    return found
+
+
+def bundle_archive(session: Session, bundle_hash: str) -> bytes:
+    """The zip of a version, as published."""
+    found = session.execute(select(BundleRow.archive).where(BundleRow.hash == bundle_hash)).scalar_one_or_none()
+    if found is None:
+        raise NotFound("Cette version n’existe pas.")
+    return bytes(found)

@@ -1,0 +1,178 @@
+"""demarche.toml, typed: what a démarche says of itself beside its diagram and its forms."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from app.db import Json
+
+CATEGORIES: Mapping[str, str] = {
+    "compte": "Mon compte",
+    "informations": "Mise à jour de mes informations",
+    "pieces": "Mes pièces justificatives",
+    "inscriptions": "Inscriptions",
+    "quotidien": "Au quotidien",
+    "contact": "Nous contacter",
+}
+
+Regime = Literal["SVA", "SVR", "AUCUN"]
+
+#: What a notification may name, with the sentence the studio shows.
+NOTIFICATION_VARIABLES: Mapping[str, str] = {
+    "prenom": "le prénom de la personne",
+    "reference": "la référence de la demande",
+    "demarche": "le titre de la démarche",
+    "statut": "le statut, en toutes lettres",
+    "motif": "le motif écrit par l’agent",
+    "service": "le nom du service",
+    "lien": "l’adresse de la demande",
+    "portail": "l’adresse du portail",
+    "sujet": "ce que la demande concerne (le prénom de l’enfant…)",
+}
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+class SettingsError(Exception):
+    """demarche.toml is wrong; ``problems`` are sentences in French naming the line and the remedy."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Notification:
+    """A message to the family when a status is reached: subject and body with ``{variables}``."""
+
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True)
+class LegalRegime:
+    """Silence after ``months``: acceptance (SVA), rejection (SVR) or nothing (AUCUN) — CRPA L231-1, R-02."""
+
+    regime: Regime = "AUCUN"
+    months: int = 2
+
+
+@dataclass(frozen=True)
+class ProcedureSettings:
+    """The settings of one version.
+
+    ``structure`` says which structure's agents receive the case: empty (any holder of the role), ``code:RS`` (that
+    structure) or ``champ:enfant`` (the school of the child chosen in that field).
+    ``subject`` names the fields whose human text is the subject of the case in lists; an entry may name several,
+    separated by spaces, whose texts are then joined by a space (a first and a last name).
+    """
+
+    title: str
+    summary: str
+    category: str
+    position: int = 100
+    account: bool = True
+    listed: bool = True
+    open: bool = True
+    duration: str = ""
+    delay: str = ""
+    pieces: tuple[str, ...] = ()
+    structure: str = ""
+    subject: tuple[str, ...] = ()
+    service: str = ""
+    legal: LegalRegime = LegalRegime()
+    next_steps: Mapping[str, str] = field(default_factory=dict)
+    notifications: Mapping[str, Notification] = field(default_factory=dict)
+    draft_days: int = 90
+    settings: Mapping[str, Json] = field(default_factory=dict)
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """``text`` with its ``{variables}`` replaced; unknown ones stay, verify refuses them."""
+    return _PLACEHOLDER.sub(lambda m: values.get(m.group(1), m.group(0)), text)
+
+
+_KEYS: Mapping[str, tuple[str, type]] = {
+    "titre": ("title", str),
+    "resume": ("summary", str),
+    "categorie": ("category", str),
+    "ordre": ("position", int),
+    "compte": ("account", bool),
+    "catalogue": ("listed", bool),
+    "ouverte": ("open", bool),
+    "duree": ("duration", str),
+    "delai": ("delay", str),
+    "pieces": ("pieces", list),
+    "structure": ("structure", str),
+    "sujet": ("subject", list),
+    "service": ("service", str),
+    "brouillon_jours": ("draft_days", int),
+}
+_SECTIONS = {"legal", "suite", "notifications", "reglages"}
+_STATUSES = {"brouillon", "en_attente", "traitement", "clos", "refuse", "annule", "a_completer"}
+
+
+def read_settings(raw: bytes) -> ProcedureSettings:
+    """Parses demarche.toml. Raises SettingsError with every problem found."""
+    try:
+        data = tomllib.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"demarche.toml ne se lit pas : {error}. Corrigez cette ligne.") from error
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        if key in _SECTIONS:
+            continue
+        if key not in _KEYS:
+            problems.append(f"demarche.toml : le réglage « {key} » n’existe pas ; retirez-le.")
+            continue
+        name, kind = _KEYS[key]
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            problems.append(f"demarche.toml : « {key} » n’a pas la bonne forme ({_FRENCH[kind]} attendu).")
+            continue
+        values[name] = tuple(str(each) for each in value) if isinstance(value, list) else value
+    problems += [f"demarche.toml : « {key} » manque." for key in ("titre", "resume", "categorie") if key not in data]
+    if "category" in values and values["category"] not in CATEGORIES:
+        problems.append(f"demarche.toml : la catégorie « {values['category']} » n’existe pas.")
+    values["legal"] = _legal(data.get("legal", {}), problems)
+    values["notifications"] = _notifications(data.get("notifications", {}), problems)
+    values["next_steps"] = {str(k): str(v) for k, v in dict(data.get("suite", {})).items()}
+    values["settings"] = dict(data.get("reglages", {}))
+    if problems:
+        raise SettingsError(*problems)
+    return ProcedureSettings(**values)
+
+
+_FRENCH = {str: "un texte", int: "un nombre entier", bool: "true ou false", list: "une liste"}
+
+
+def _legal(raw: Any, problems: list[str]) -> LegalRegime:
+    regime, months = raw.get("regime", "AUCUN"), raw.get("mois", 2)
+    if regime not in ("SVA", "SVR", "AUCUN"):
+        problems.append(f"demarche.toml, [legal] : le régime « {regime} » n’existe pas (SVA, SVR ou AUCUN).")
+        regime = "AUCUN"
+    if not isinstance(months, int) or not 1 <= months <= 12:
+        problems.append("demarche.toml, [legal] : « mois » doit être un nombre entier entre 1 et 12.")
+        months = 2
+    return LegalRegime(regime, months)
+
+
+def _notifications(raw: Any, problems: list[str]) -> dict[str, Notification]:
+    made: dict[str, Notification] = {}
+    for status, value in raw.items():
+        where = f"demarche.toml, [notifications.{status}]"
+        if status not in _STATUSES:
+            problems.append(f"{where} : ce statut n’existe pas.")
+            continue
+        subject, body = str(value.get("objet", "")), str(value.get("texte", ""))
+        if not subject or not body:
+            problems.append(f"{where} : « objet » et « texte » sont nécessaires.")
+        for name in _PLACEHOLDER.findall(subject + body):
+            if name not in NOTIFICATION_VARIABLES:
+                allowed = ", ".join(NOTIFICATION_VARIABLES)
+                problems.append(f"{where} : la variable {{{name}}} n’existe pas. Variables permises : {allowed}.")
+        made[status] = Notification(subject, body)
+    return made

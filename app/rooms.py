@@ -1,0 +1,68 @@
+"""The rooms of the house: which blueprints, BPMN operations, sources and handlers make this product."""
+
+from __future__ import annotations
+
+import importlib
+
+from sqlalchemy.orm import Session
+
+from app.policy import Actor
+from app.web.requests import Portal
+
+#: Imported for what they register: rows, BPMN operations, form sources, outbox handlers.
+PARTS = (
+    "app.town.models",
+    "app.accounts.models",
+    "app.accounts.mails",
+    "app.accounts.tasks",
+    "app.accounts.chores",
+    "app.families.models",
+    "app.families.tasks",
+    "app.families.sources",
+    "app.documents.models",
+    "app.documents.tasks",
+    "app.documents.sources",
+    "app.agenda.models",
+    "app.agenda.mails",
+    "app.agenda.tasks",
+    "app.agenda.sources",
+    "app.messages.models",
+    "app.messages.tasks",
+    "app.procedures.models",
+    "app.cases.models",
+    "app.cases.tasks",
+    "app.cases.mails",
+    "app.cases.chores",
+)
+
+VIEWS = (
+    "app.town.views",
+    "app.accounts.views",
+    "app.families.views",
+    "app.documents.views",
+    "app.agenda.views",
+    "app.messages.views",
+    "app.procedures.views",
+    "app.cases.views",
+)
+
+
+def load() -> None:
+    """Imports every part; idempotent."""
+    for name in PARTS:
+        importlib.import_module(name)
+
+
+def register(app: Portal) -> None:
+    """Gives the application every blueprint of every room (each ``views`` exports ``blueprints``)."""
+    load()
+    for name in VIEWS:
+        for blueprint in importlib.import_module(name).blueprints(app.settings):
+            app.register_blueprint(blueprint)
+
+
+def unread_count(session: Session, actor: Actor) -> int:
+    """Unread messages of a parent, for the badge of the menu."""
+    from app.messages.queries import unread_for
+
+    return unread_for(session, actor.id) if actor.kind == "parent" and actor.id is not None else 0

@@ -1,0 +1,1 @@
+"""The commune itself: its settings and its structures (schools, canteen, leisure centre, crèche…)."""

@@ -1,0 +1,1 @@
+"""Layouts, components, static files, guards and headers."""

@@ -1,0 +1,79 @@
+"""Starts programs quickly: all is imported once, then each start is a fork. ``python -m tests.reliability.nursery``.
+
+One line of JSON asks for one start, the answer is the number of the process, which leads a group of its own:
+``{"program": "web" | "worker" | "clock", "log": path, "arguments": […], "cold": false}``. *cold* starts the program the
+way it is deployed, from a new interpreter, which takes some seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import Any
+
+COLD = {
+    "web": ["gunicorn"],
+    "worker": ["dramatiq"],
+    "clock": ["tests.reliability.doomed"],
+}
+
+
+def main() -> None:
+    from app import rooms
+
+    for name in ("gunicorn.app.wsgiapp", "gunicorn.workers.gthread", "workers.actors", "workers.clock", *rooms.VIEWS):
+        importlib.import_module(name)  # for the children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: the dead vanish
+    print("ready", flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _become(asked)
+        with suppress(PermissionError):  # it has done so itself, and is another program already
+            os.setpgid(child, child)  # here too: the answer must not come before the group exists
+        print(child, flush=True)
+
+
+def _become(asked: dict[str, Any]) -> None:
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for target, source in ((0, nothing), (1, log), (2, log)):
+            os.dup2(source, target)
+        module = COLD[asked["program"]][0]
+        if asked["cold"]:
+            os.execv(sys.executable, [sys.executable, "-m", module, *asked["arguments"]])
+        sys.argv = [module, *asked["arguments"]]
+        status = _run(asked["program"])
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _run(program: str) -> int:
+    if program == "web":
+        from gunicorn.app.wsgiapp import run
+
+        run()
+        return 0
+    from tests.reliability import doomed
+
+    return doomed.clock() if program == "clock" else doomed.worker()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The processes beside the web: dramatiq, imported nowhere else, and the clock."""
