@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event, func, select
 
-from app import create_app, journal, rooms
+from app import create_app, journal
 from app.accounts import administration, sessions
 from app.accounts.models import Account
 from app.agenda.models import AbsenceSlot
@@ -29,14 +29,9 @@ from tests.agenda.day import Day, make_day
 from tests.conftest import settings_for
 from tests.families.people import link, make_account
 
-VIEWS = ("app.town.views", "app.accounts.views", "app.families.views", "app.agenda.views", "app.cases.views")
-
 
 @pytest.fixture
-def portal(sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Portal:
-    """The portal without the rooms that these pages do not speak of."""
-    monkeypatch.setattr(rooms, "VIEWS", VIEWS)
-    monkeypatch.setattr(rooms, "unread_count", lambda _session, _actor: 0)
+def portal(sqlite_database: Database, tmp_path: Path) -> Portal:
     made = create_app(settings_for(str(sqlite_database.engine.url), tmp_path), sqlite_database)
     made.config["WTF_CSRF_ENABLED"] = False
     return made
