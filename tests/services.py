@@ -1,7 +1,7 @@
 """What tests need from outside: where it is, and whether its absence skips a test or fails it.
 
-``PORTAIL_REQUIRE`` lists the services that must answer (``postgresql,redis,rabbitmq,chromium``, or ``all``): there, a
-skip would hide a hole. ``PORTAIL_TEST_<SERVICE>`` says where a service is, when it is not at its usual place.
+``PORTAIL_REQUIRE`` lists the services that must answer (``postgresql,redis,rabbitmq,chromium,clamd``, or ``all``):
+there, a skip would hide a hole. ``PORTAIL_TEST_<SERVICE>`` says where a service is, when it is not at its usual place.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ USUAL = {
     "redis": "redis://127.0.0.1:6379/15",
     "rabbitmq": "amqp://guest:guest@127.0.0.1:5672",
     "chromium": "/usr/bin/chromium",
+    "clamd": "/usr/sbin/clamd",
 }
 
 
@@ -50,7 +51,7 @@ def require_or_skip(service: str, url: str | None = None) -> str:
     return address
 
 
-NAMES = {"postgresql": "PostgreSQL", "redis": "Redis", "rabbitmq": "RabbitMQ", "chromium": "Chromium"}
+NAMES = {"postgresql": "PostgreSQL", "redis": "Redis", "rabbitmq": "RabbitMQ", "chromium": "Chromium", "clamd": "clamd"}
 
 
 def _without_password(url: str) -> str:
@@ -64,9 +65,14 @@ def _answers(service: str, url: str) -> bool:
         "postgresql": _postgresql_answers,
         "redis": _redis_answers,
         "rabbitmq": _port_answers,
-        "chromium": lambda path: bool(shutil.which(path) or Path(path).exists()),
+        "chromium": _program_is_there,
+        "clamd": _program_is_there,
     }
     return probes[service](url)
+
+
+def _program_is_there(path: str) -> bool:
+    return bool(shutil.which(path) or Path(path).exists())
 
 
 def _port_answers(url: str) -> bool:

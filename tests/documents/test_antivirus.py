@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import socket
 import struct
 import subprocess
@@ -18,6 +17,7 @@ import pytest
 from app.documents.antivirus import Verdict, scan
 from app.documents.intake import inspect
 from tests.documents.samples import EICAR, make_odt, make_pdf
+from tests.services import require_or_skip
 
 pytestmark = pytest.mark.enable_socket
 
@@ -188,9 +188,7 @@ def test_a_mistaken_address_is_said_loudly(url: str) -> None:
 @pytest.fixture(scope="module")
 def real_clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A clamd of our own whose whole database is the test virus's hash."""
-    program = shutil.which("clamd") or shutil.which("clamd", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        pytest.skip("no clamd on this machine")
+    program = require_or_skip("clamd")
     folder = tmp_path_factory.mktemp("clamd")
     database = folder / "db"
     database.mkdir()

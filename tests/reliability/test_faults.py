@@ -189,9 +189,8 @@ def test_timers_that_cannot_fire_hold_up_nobody_and_become_incidents(
         assert len(incidents(database)) == 4
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_a_person_and_the_clock_on_the_same_case_do_not_lock_each_other_out(database: Database) -> None:
-    if database.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has one writer at a time")
     world = make_timed_world(database)
     now = clock.now()
     with clock.frozen(now) as time:
