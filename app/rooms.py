@@ -33,6 +33,7 @@ PARTS = (
     "app.cases.tasks",
     "app.cases.mails",
     "app.cases.chores",
+    "app.studio.models",
 )
 
 VIEWS = (
@@ -44,6 +45,7 @@ VIEWS = (
     "app.messages.views",
     "app.procedures.views",
     "app.cases.views",
+    "app.studio.views",
 )
 
 

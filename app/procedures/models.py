@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -35,6 +35,8 @@ class Procedure(Base):
     needs_account: Mapped[bool]
     listed: Mapped[bool]
     open: Mapped[bool]
+    opens_on: Mapped[date | None]
+    closes_on: Mapped[date | None]
     version_id: Mapped[uuid.UUID | None]
 
 
@@ -52,3 +54,17 @@ class Version(Base):
     note: Mapped[str] = mapped_column(LongText)
     published_at: Mapped[datetime]
     published_by: Mapped[str]
+    approved_by: Mapped[str] = mapped_column(default="")
+
+
+class Shipped(Base):
+    """A démarche that came with the product. ``base_hash`` are the shipped files that the commune's own come from;
+    ``declined_hash`` those of a newer release that it does not want."""
+
+    __tablename__ = "shipped_procedures"
+
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    base_hash: Mapped[str] = mapped_column(ForeignKey("bundles.hash"))
+    declined_hash: Mapped[str] = mapped_column(default="")
+    declined_by: Mapped[str] = mapped_column(default="")
+    declined_at: Mapped[datetime | None]

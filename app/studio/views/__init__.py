@@ -1,0 +1,19 @@
+"""Blueprints of the studio. Each tab has its own module, which adds its routes to the one blueprint of ``frame``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Blueprint
+
+from app.config import Settings
+from app.studio.views import draft
+from app.studio.views.frame import bp
+
+#: Imported for the routes they add to the blueprint; a new tab is added here.
+TABS = (draft,)
+
+
+def blueprints(_settings: Settings) -> Sequence[Blueprint]:
+    """Every blueprint of this room."""
+    return [bp]
