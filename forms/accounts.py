@@ -7,9 +7,10 @@ Lengths are bounded here; what a password must be, and whether an account exists
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from wtforms import Form, PasswordField, StringField, TextAreaField
+from wtforms import Form, MultipleFileField, PasswordField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, StopValidation, ValidationError
 
+from forms.fields.piece import ACCEPTED
 from forms.hygiene import BadInput, clean_block, clean_line
 from forms.parsing import parse_email
 
@@ -227,6 +228,15 @@ class InviteParentForm(AccountForm):
     )
 
 
+def _files() -> MultipleFileField:
+    """The input of files: what it carries is received, and judged, by the application."""
+    return MultipleFileField(
+        "Joindre des fichiers",
+        description="PDF, photo, ODT ou DOC, cinq fichiers au plus. Depuis un téléphone, prenez une photo.",
+        render_kw={"accept": ",".join(ACCEPTED)},
+    )
+
+
 class MessageForm(AccountForm):
     """A message to a service or a family."""
 
@@ -237,6 +247,7 @@ class MessageForm(AccountForm):
         validators=[_needed("Écrivez votre message.")],
         render_kw={"rows": 8, "data-count": str(MAX_BODY)},
     )
+    files = _files()
 
 
 class ReplyForm(AccountForm):
@@ -248,6 +259,7 @@ class ReplyForm(AccountForm):
         validators=[_needed("Écrivez votre réponse.")],
         render_kw={"rows": 5, "data-count": str(MAX_BODY)},
     )
+    files = _files()
 
 
 __all__ = [

@@ -47,7 +47,8 @@ class Document(Base):
     ever when it is ``None``), ``invalide`` (``reason``) or ``retire`` (taken back or replaced: nobody sees it any more,
     and its bytes are gone since ``erased_at``). ``field`` is the question of the form it answers. ``size`` is in bytes.
     ``filename`` is for display only. ``scan`` is ``clean`` or ``not_scanned``: what no antivirus saw is never called
-    clean. ``case_reviews``: the process of its demande decides, agents do not review it beside.
+    clean. ``case_reviews``: the process of its demande decides, agents do not review it beside. ``preview_pages`` says
+    how many ``Preview`` there are: ``None`` before they were tried, 0 when none can be made of this file.
     """
 
     __tablename__ = "documents"
@@ -83,6 +84,20 @@ class Document(Base):
     reviewed_at: Mapped[datetime | None]
     reviewed_by: Mapped[str] = mapped_column(default="")
     erased_at: Mapped[datetime | None]
+    preview_pages: Mapped[int | None]
+
+
+class Preview(Base):
+    """A page of a piece as a picture, read beside the data; ``page`` counts from 1, its bytes are under ``key``."""
+
+    __tablename__ = "previews"
+
+    document_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    page: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    mime: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
 
 
 class PieceRequest(Base):

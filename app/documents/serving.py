@@ -26,18 +26,21 @@ def serve_document(document_id: uuid.UUID) -> ResponseReturnValue:
     with portal().database.transaction() as session:
         document = load_for_reading(session, current_actor(), document_id)
         key, mime, filename = document.key, document.mime, document.filename
+    return serve_bytes(key, mime, filename, shown=mime.startswith("image/"), gone=GONE)
+
+
+def serve_bytes(key: str, mime: str, filename: str, *, shown: bool, gone: str) -> ResponseReturnValue:
+    """Stored bytes as an answer that no cache keeps and no browser interprets; ``shown`` for pictures of our making.
+
+    Outside any transaction. Raises NotFound(``gone``), StorageUnavailable.
+    """
     try:
         content = storage_from_url(portal().settings.storage_url).open(key)
     except FileMissing as error:
-        raise NotFound(GONE) from error
+        raise NotFound(gone) from error
     except StorageUnavailable as error:
         raise StorageUnavailable(LATER) from error
     response = send_file(
-        content,
-        mimetype=mime,
-        as_attachment=not mime.startswith("image/"),
-        download_name=filename,
-        conditional=False,
-        etag=False,
+        content, mimetype=mime, as_attachment=not shown, download_name=filename, conditional=False, etag=False
     )
     return as_download(response)

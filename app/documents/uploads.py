@@ -9,6 +9,7 @@ from flask import current_app, g, request
 from flask_wtf.csrf import validate_csrf
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
 from wtforms.validators import ValidationError
 
 from app import clock
@@ -38,7 +39,11 @@ def receive_uploads(check: Callable[[], object]) -> Prepared:
     RequestEntityTooLarge.
     """
     posted = [(name, file) for name, file in request.files.items(multi=True) if name.endswith(SUFFIX)]
-    posted = [(name, file) for name, file in posted if file.filename]
+    return receive_files(check, [(name.removesuffix(SUFFIX), file) for name, file in posted if file.filename])
+
+
+def receive_files(check: Callable[[], object], posted: Sequence[tuple[str, FileStorage]]) -> Prepared:
+    """The same for files (field, file) that the caller picked out of this request."""
     if not posted or _forged():
         return NOTHING
     database = portal().database
@@ -52,7 +57,7 @@ def receive_uploads(check: Callable[[], object]) -> Prepared:
         finally:
             g.pop("db")
     most = limits.max_photo_bytes + 1  # one byte too many is enough to be refused
-    incoming = [Incoming(name.removesuffix(SUFFIX), file.filename or "", file.read(most)) for name, file in posted]
+    incoming = [Incoming(name, file.filename or "", file.read(most)) for name, file in posted]
     return keep_files(database, portal().settings, limits, incoming)
 
 

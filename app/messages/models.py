@@ -9,13 +9,13 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, desc, text
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, desc, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, LongText, new_id
 from app.messages.mails import Mail
 
-__all__ = ["Mail", "Message", "Thread"]
+__all__ = ["Attachment", "Mail", "Message", "Thread"]
 
 
 class Thread(Base):
@@ -93,3 +93,26 @@ class Message(Base):
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
     fact_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
+
+
+class Attachment(Base):
+    """A file sent with a message, cleaned and kept under ``key`` as pieces are (``app.documents``).
+
+    ``position`` orders the files of one message, from 1. ``scan`` is ``clean`` or ``not_scanned``; ``notes`` say in
+    French what was changed in the file. Whoever deletes the row gives its key back (``keys.release_keys``).
+    """
+
+    __tablename__ = "attachments"
+    __table_args__ = (UniqueConstraint("message_id", "position"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    message_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    key: Mapped[str] = mapped_column(unique=True)
+    filename: Mapped[str]
+    mime: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    pages: Mapped[int | None]
+    sha256: Mapped[str]
+    notes: Mapped[list[str]]
+    scan: Mapped[str]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import clock, journal
 from app.db import new_id
+from app.documents.keys import claim_keys
+from app.documents.receiving import StoredFile
 from app.errors import Conflict, Forbidden, NotFound, Refused
 from app.messages.delivery import RETRIED
 from app.messages.mails import FAILED, TO_SEND, Mail
-from app.messages.models import Message, Thread
+from app.messages.models import Attachment, Message, Thread
 from app.messages.queries import parent_name, serves, thread_row
 from app.outbox import emit
 from app.policy import SYSTEM, Actor, Permission, require
@@ -24,6 +27,10 @@ MAX_BODY = 5000
 EXCERPT = 140
 #: Messages that one parent may write in an hour: more is a stuck key or a machine.
 HOURLY = 30
+#: Files that go with one message.
+MAX_FILES = 5
+NOT_KEPT = "Un de ces fichiers est déjà envoyé, ou n’est plus gardé. Choisissez-le à nouveau."
+NO_FILE = "Ce fichier n’existe pas ou ne vous est pas destiné."
 
 
 def write_message(
@@ -35,10 +42,12 @@ def write_message(
     body: str,
     account_id: uuid.UUID | None = None,
     case_id: uuid.UUID | None = None,
+    files: Sequence[StoredFile] = (),
 ) -> Thread:
     """Opens a thread with its first message: a parent to a service, or an agent to the parent ``account_id``.
 
-    Whoever gives ``case_id`` has checked that this person may see that demande. Raises Forbidden, NotFound, Refused.
+    ``files`` are kept already and named by no row yet. Whoever gives ``case_id`` has checked that this person may see
+    that demande. Raises Forbidden, NotFound, Refused.
     """
     if actor.kind == "parent":
         assert actor.id is not None
@@ -53,20 +62,44 @@ def write_message(
         assert account_id is not None  # it has a name
         owner = account_id
     thread = _thread(session, owner, structure_id, case_id, _subject(subject))
-    _add(session, actor, thread, body)
+    _add(session, actor, thread, body, files)
     return thread
 
 
-def answer(session: Session, actor: Actor, thread_id: uuid.UUID, body: str) -> Message:
+def answer(
+    session: Session, actor: Actor, thread_id: uuid.UUID, body: str, files: Sequence[StoredFile] = ()
+) -> Message:
     """Adds a message to a thread this person may see (NotFound otherwise), which is thereby read.
 
     Raises Conflict where nobody reads answers, Refused for a text that is empty, too long or one too many.
     """
-    thread = thread_row(session, actor, thread_id, lock=True)
+    thread = thread_to_answer(session, actor, thread_id, lock=True)
+    mark_read(session, actor, thread)
+    return _add(session, actor, thread, body, files)
+
+
+def thread_to_answer(session: Session, actor: Actor, thread_id: uuid.UUID, *, lock: bool = False) -> Thread:
+    """A thread in which this person may write. Raises NotFound, Conflict."""
+    thread = thread_row(session, actor, thread_id, lock=lock)
     if not thread.writable:
         raise Conflict("On ne peut pas répondre à cette information. Écrivez un nouveau message au service.")
-    mark_read(session, actor, thread)
-    return _add(session, actor, thread, body)
+    return thread
+
+
+def attachment_for_reading(
+    session: Session, actor: Actor, thread_id: uuid.UUID, attachment_id: uuid.UUID
+) -> Attachment:
+    """A file of a thread this person may see, about to be opened: the read is noted. Raises NotFound."""
+    thread = thread_row(session, actor, thread_id)
+    found = session.scalar(
+        select(Attachment)
+        .join(Message, Message.id == Attachment.message_id)
+        .where(Attachment.id == attachment_id, Message.thread_id == thread.id)
+    )
+    if found is None:
+        raise NotFound(NO_FILE)
+    journal.record(session, actor, "attachment.read", "attachment", found.id, thread=str(thread.id))
+    return found
 
 
 def mark_read(session: Session, actor: Actor, thread: Thread) -> int:
@@ -165,16 +198,45 @@ def _thread(
     return thread
 
 
-def _add(session: Session, actor: Actor, thread: Thread, body: str) -> Message:
+def _add(session: Session, actor: Actor, thread: Thread, body: str, files: Sequence[StoredFile]) -> Message:
     family = actor.id == thread.account_id
     text = _body(body)
     if family:
         _refuse_flood(session, thread.account_id)
     thread.talk = True
     message = _append(session, actor, thread, "family" if family else "service", text, None)
-    journal.record(session, actor, "message.written", "thread", thread.id, side=message.side)
+    kept = _attach(session, message, files)
+    journal.record(session, actor, "message.written", "thread", thread.id, side=message.side, **kept)
     emit(session, "message.written", message_id=str(message.id), side=message.side)
     return message
+
+
+def _attach(session: Session, message: Message, files: Sequence[StoredFile]) -> dict[str, list[str]]:
+    """The files become rows of this message; returns what the journal says of them. No statement without a file."""
+    if not files:
+        return {}
+    if len(files) > MAX_FILES:
+        raise Refused(f"Joignez {MAX_FILES} fichiers au plus à un message.", "files")
+    if not claim_keys(session, [file.key for file in files]):
+        raise Refused(NOT_KEPT, "files")
+    rows = [
+        {
+            "id": new_id(),
+            "message_id": message.id,
+            "position": position,
+            "key": file.key,
+            "filename": file.filename,
+            "mime": file.mime,
+            "size": file.size,
+            "pages": file.pages,
+            "sha256": file.sha256,
+            "notes": list(file.notes),
+            "scan": file.scan,
+        }
+        for position, file in enumerate(files, start=1)
+    ]
+    session.execute(insert(Attachment), rows)
+    return {"attachments": [str(row["id"]) for row in rows]}
 
 
 def _append(session: Session, actor: Actor, thread: Thread, side: str, body: str, fact_id: uuid.UUID | None) -> Message:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Account
-from app.messages.models import Message, Thread
-from app.messages.queries import TOWN_HALL, messages_of
+from app.messages.models import Attachment, Message, Thread
+from app.messages.queries import TOWN_HALL, attachments_of, messages_of
 from app.policy import Actor
 from app.town.queries import structure_names
-from app.web.filters import moment
+from app.web.filters import file_size, moment, plural
 
 #: State of a mail: (text, tone of the tag, icon).
 MAIL_STATES: dict[str, tuple[str, str, str]] = {
@@ -25,6 +26,21 @@ MAIL_STATES: dict[str, tuple[str, str, str]] = {
 }
 
 _LINK = re.compile(r"https?://[^\s<>\"«»]+[^\s<>\"«».,;:!?)]")
+
+
+#: What is known of a file, beside its cleaning.
+SCANS = {"clean": "Vérifié par l’antivirus.", "not_scanned": "Aucun antivirus ne l’a analysé."}
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A file of a message as ``ui.file_item`` draws it."""
+
+    name: str
+    url: str
+    size: str
+    detail: str
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,7 +54,7 @@ class Bubble:
     text: str
     mine: bool
     unread: bool
-    files: tuple[()] = ()
+    files: Sequence[SentFile] = ()
 
 
 @dataclass(frozen=True)
@@ -55,12 +71,16 @@ class Conversation:
     bubbles: list[Bubble]
 
 
-def conversation(session: Session, actor: Actor, thread: Thread) -> Conversation:
-    """The thread for one of its two sides; « Vous » is the very person, colleagues keep their names."""
+def conversation(session: Session, actor: Actor, thread: Thread, file_url: Callable[[uuid.UUID], str]) -> Conversation:
+    """The thread for one of its two sides; « Vous » is the very person, colleagues keep their names.
+
+    ``file_url`` gives the address of a file from its id.
+    """
     owner = session.get(Account, thread.account_id)
     assert owner is not None
     service = structure_names(session).get(thread.structure_id, TOWN_HALL) if thread.structure_id else TOWN_HALL
     family = actor.id == thread.account_id
+    files = attachments_of(session, thread.id)
     return Conversation(
         id=thread.id,
         subject=thread.subject,
@@ -69,11 +89,14 @@ def conversation(session: Session, actor: Actor, thread: Thread) -> Conversation
         account_id=thread.account_id,
         case_id=thread.case_id,
         writable=thread.writable,
-        bubbles=[_bubble(message, actor, service, family) for message in messages_of(session, thread.id)],
+        bubbles=[
+            _bubble(message, actor, service, family, [_file(one, file_url) for one in files.get(message.id, ())])
+            for message in messages_of(session, thread.id)
+        ],
     )
 
 
-def _bubble(message: Message, actor: Actor, service: str, family: bool) -> Bubble:
+def _bubble(message: Message, actor: Actor, service: str, family: bool, files: Sequence[SentFile]) -> Bubble:
     from_family = message.side == "family"
     return Bubble(
         author=message.author_label,
@@ -83,6 +106,17 @@ def _bubble(message: Message, actor: Actor, service: str, family: bool) -> Bubbl
         text=message.body,
         mine=message.author_id is not None and message.author_id == actor.id,
         unread=message.read_at is None and from_family != family,
+        files=files,
+    )
+
+
+def _file(sent: Attachment, file_url: Callable[[uuid.UUID], str]) -> SentFile:
+    pages = [plural(sent.pages, "page") + "."] if sent.pages else []
+    return SentFile(
+        name=sent.filename,
+        url=file_url(sent.id),
+        size=file_size(sent.size),
+        detail=" ".join((*pages, SCANS[sent.scan], *sent.notes)),
     )
 
 

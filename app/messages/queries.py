@@ -15,7 +15,7 @@ from app.errors import NotFound
 from app.families.loading import child_visible_to
 from app.families.models import Adult, Child, HouseholdChild
 from app.messages.mails import Mail
-from app.messages.models import Message, Thread
+from app.messages.models import Attachment, Message, Thread
 from app.policy import Actor, Permission, require
 from app.town.queries import structure_names
 
@@ -77,6 +77,20 @@ def thread_row(session: Session, actor: Actor, thread_id: uuid.UUID, *, lock: bo
 def messages_of(session: Session, thread_id: uuid.UUID) -> Sequence[Message]:
     """The messages of a thread, oldest first."""
     return session.scalars(select(Message).where(Message.thread_id == thread_id).order_by(Message.number)).all()
+
+
+def attachments_of(session: Session, thread_id: uuid.UUID) -> dict[uuid.UUID, list[Attachment]]:
+    """The files of a thread, by message, in the order they were sent."""
+    query = (
+        select(Attachment)
+        .join(Message, Message.id == Attachment.message_id)
+        .where(Message.thread_id == thread_id)
+        .order_by(Attachment.message_id, Attachment.position)
+    )
+    found: dict[uuid.UUID, list[Attachment]] = {}
+    for one in session.scalars(query):
+        found.setdefault(one.message_id, []).append(one)
+    return found
 
 
 # Built once: the menu of every page of a parent runs it.

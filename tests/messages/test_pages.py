@@ -2,107 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Callable
-from pathlib import Path
 
-import pytest
-from flask.testing import FlaskClient
-from sqlalchemy.orm import Session
-from werkzeug.test import TestResponse
-
-from app import clock, create_app
-from app.accounts import sessions
-from app.accounts.models import Account, GrantRow, Role
-from app.db import Database, fold, new_id
+from app import clock
+from app.db import Database, new_id
 from app.messages import queries
 from app.messages.mails import Mail
 from app.messages.operations import write_message
-from app.policy import Actor, Permission
-from app.town.models import Structure
-from app.town.queries import forget_all
-from tests.conftest import settings_for
-
-Browser = Callable[[str], FlaskClient]
-
-
-class Cast:
-    """Two parents, an agent of each of two schools, an administrator; ids of accounts."""
-
-    def __init__(self, database: Database) -> None:
-        with database.transaction() as session:
-            self.school, self.other = (
-                Structure(
-                    id=new_id(), code=code, name=f"École {code}", sort_key=code, kind="ecole", levels=[], open=True
-                )
-                for code in ("A", "B")
-            )
-            session.add_all([self.school, self.other])
-            session.add(Role(code="accueil", label="Accueil", permissions=[Permission.MESSAGE_ANSWER]))
-            session.add(Role(code="courriels", label="Courriels", permissions=[Permission.MAIL_READ]))
-            session.flush()
-            self.ids = {name: self._account(session, name) for name in ("Léa", "Paul", "Anne", "Omar", "Ida")}
-            for name, role, place in (
-                ("Anne", "accueil", self.school.id),
-                ("Omar", "accueil", self.other.id),
-                ("Ida", "courriels", None),
-            ):
-                session.add(
-                    GrantRow(account_id=self.ids[name], role_code=role, structure_id=place, created_at=clock.now())
-                )
-        forget_all()
-
-    @staticmethod
-    def _account(session: Session, name: str) -> uuid.UUID:
-        made = Account(
-            id=new_id(),
-            email=f"{fold(name)}@example.org",
-            kind="parent" if name in ("Léa", "Paul") else "agent",
-            first_name=name,
-            last_name="Martin",
-            sort_key=fold(f"Martin {name}"),
-            created_at=clock.now(),
-        )
-        session.add(made)
-        session.flush()
-        return made.id
-
-    def actor(self, name: str) -> Actor:
-        return Actor("parent", self.ids[name], f"{name} Martin")
-
-
-@pytest.fixture
-def cast(sqlite_database: Database) -> Cast:
-    return Cast(sqlite_database)
-
-
-@pytest.fixture
-def browser(sqlite_database: Database, cast: Cast, tmp_path: Path) -> Browser:
-    """A browser in which somebody of the cast is signed in."""
-    url = sqlite_database.engine.url.render_as_string(hide_password=False)
-    app = create_app(settings_for(url, tmp_path), sqlite_database)
-
-    def signed_in(name: str) -> FlaskClient:
-        with sqlite_database.transaction() as session:
-            account = session.get_one(Account, cast.ids[name])
-            token = sessions.open_session(session, account, second_factor=True)
-        client = app.test_client()
-        with client.session_transaction() as cookie:
-            cookie["_user_id"] = token
-        return client
-
-    return signed_in
-
-
-def csrf_of(page: str) -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
-    assert found is not None
-    return found.group(1)
-
-
-def send(client: FlaskClient, url: str, **fields: str) -> TestResponse:
-    return client.post(url, data={"csrf_token": csrf_of(client.get(url).text), **fields})
+from tests.messages.cast import Browser, Cast, csrf_of, send
 
 
 def test_a_parent_writes_and_the_agent_of_that_school_answers(cast: Cast, browser: Browser) -> None:

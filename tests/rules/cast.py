@@ -41,7 +41,9 @@ from app.documents.storage import new_key, storage_from_url
 from app.families import child_operations
 from app.families.operations import add_adult, create_household
 from app.messages.mails import Mail
+from app.messages.models import Attachment
 from app.messages.operations import write_message
+from app.messages.queries import messages_of
 from app.policy import SYSTEM, Actor
 from app.procedures.models import BundleRow
 from app.procedures.queries import published
@@ -356,7 +358,14 @@ def _papers(session: Session, cast: Cast, settings: Settings) -> None:
         session, sessions.actor_of(session, session.get_one(Account, cast.accounts["owner"])),
         structure_id=cast.ids["school"], subject="Le goûter", body=QUESTION,
     )  # fmt: skip
-    cast.ids |= {"request": claim.id, "thread": thread.id}
+    cast.ids |= {"request": claim.id, "thread": thread.id, "attachment": new_id()}
+    storage_from_url(settings.storage_url).put(key := new_key(), PDF)
+    session.add(
+        Attachment(
+            id=cast.ids["attachment"], message_id=messages_of(session, thread.id)[0].id, position=1, key=key,
+            filename="mot.pdf", mime="application/pdf", size=len(PDF), pages=1, sha256="0" * 64, notes=[], scan="clean",
+        )
+    )  # fmt: skip
 
 
 def _links(session: Session, cast: Cast) -> None:

@@ -48,7 +48,20 @@ def test_a_piece_is_checked_and_kept_before_the_transaction(living: Living) -> N
         answer = client.post(action[1].replace("&amp;", "&"), data=data, content_type="multipart/form-data")
     assert answer.status_code in (200, 302, 422)
     kept = [path for path in Path(living.cast.folder, "pieces").rglob("*") if path.is_file()]
-    assert len(kept) == 3, answer.text  # the two of the cast, and this one
+    assert len(kept) == 4, answer.text  # the three of the cast, and this one
+    assert inside == []
+
+
+def test_a_file_of_a_message_is_checked_kept_and_opened_outside_any_transaction(living: Living) -> None:
+    client = living.client("owner")
+    thread = f"/messages/{living.cast.ids['thread']}"
+    data = {"csrf_token": csrf_token(living.app), "body": "La photo", "files": (io.BytesIO(photo()), "mot.jpg")}
+    with watching(living.database) as inside:
+        assert client.post(thread, data=data, content_type="multipart/form-data").status_code == 303
+        with client.get(f"{thread}/fichiers/{living.cast.ids['attachment']}") as opened:
+            assert opened.data
+    kept = [path for path in Path(living.cast.folder, "pieces").rglob("*") if path.is_file()]
+    assert len(kept) == 4
     assert inside == []
 
 

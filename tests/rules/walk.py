@@ -145,6 +145,7 @@ BY_NAME: dict[str, str] = {
     "child_id": "child",
     "adult_id": "adult",
     "thread_id": "thread",
+    "attachment_id": "attachment",
     "mail_id": "mail",
     "document_id": "document",
     "request_id": "request",

@@ -62,5 +62,5 @@ def test_a_get_changes_nothing_but_what_is_said_to_write(cast: Cast, app: Portal
     writing = {name for name, view in app.view_functions.items() if getattr(view, "writes", False)}
     assert writing == {
         "accounts_public.enrolment", "cases_family.open_new", "families_agent.health", "families_agent.show",
-        "messages_agent.agent_read", "messages_family.read",
+        "messages_agent.read", "messages_family.read",
     }  # fmt: skip
