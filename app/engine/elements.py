@@ -150,7 +150,8 @@ class Edge(BoundaryEvent):  # type: ignore[misc]  # same
         twin = my_task.parent._add_child(self, TaskState.WAITING)
         twin.triggered = True
         twin.data = deepcopy(my_task.data)
-        TaskSpec._predict_hook(self, twin)
+        # possible, not certain: each of them then draws what follows it when its turn comes, as a race must
+        twin._sync_children(self.outputs, TaskState.MAYBE)
         if event is None:
             twin._set_internal_data(event_fired=True)
         else:
@@ -220,6 +221,7 @@ class Parallel(_Repeated, ParallelMultiInstanceTask):  # type: ignore[misc]  # s
     def create_children(self, my_task: Any) -> None:
         items = self.items(my_task)
         self.begin(my_task)
+        my_task._set_state(TaskState.STARTED)  # behind a boundary event it was only possible, and could have no child
         for index, item in enumerate(items):
             self.create_child(my_task, item, index)
 

@@ -17,6 +17,7 @@ from tests.engine.bpmn_builder import (
     end,
     error,
     escalation,
+    event_gateway,
     event_sub_process,
     every,
     message,
@@ -107,6 +108,40 @@ def test_a_non_interrupting_timer_adds_a_branch(database: Database, time: Frozen
     house.do("a")
     assert house.open() == ["relancer"], "the branch outlives the activity it hangs on"
     assert house.do("relancer").ended
+
+
+@pytest.mark.parametrize("interrupting", [True, False])
+@pytest.mark.parametrize("sequential", [True, False])
+def test_a_repetition_may_follow_a_boundary_event_at_once(
+    sqlite_database: Database, time: FrozenClock, interrupting: bool, sequential: bool
+) -> None:
+    house = make(
+        sqlite_database, start(), user_task("a"), boundary("rappel", "a", after("'P1D'"), interrupting=interrupting),
+        user_task("b", each=("liste", "x"), sequential=sequential), end(), end("relance"),
+        "debut -> a -> fin", "rappel -> b -> relance",
+    )  # fmt: skip
+    house.start(liste=["u", "v"])
+    time.advance(days=1)
+    house.tick()
+    assert house.incidents() == []
+    assert house.open().count("b") == (1 if sequential else 2)
+    house.do("b")
+    house.do("b")
+    assert house.ended or house.do("a").ended
+
+
+def test_a_race_that_follows_a_boundary_event_may_be_won_at_once(sqlite_database: Database, time: FrozenClock) -> None:
+    house = make(
+        sqlite_database, start(), user_task("a"), boundary("note", "a", message("m"), interrupting=False),
+        event_gateway("g"), catch("trop_tard", on_date("'2026-11-01T08:00'")), catch("reponse", message("n")),
+        user_task("b"), user_task("c"), end(), end("fb"), end("fc"),
+        "debut -> a -> fin", "note -> g -> trop_tard -> b -> fb", "g -> reponse -> c -> fc",
+    )  # fmt: skip
+    house.start()
+    for turn in (1, 2):
+        house.send("m")
+        assert house.incidents() == []
+        assert house.open() == ["a", *["b"] * turn]
 
 
 def test_a_cycle_fires_as_many_times_as_it_says(database: Database, time: FrozenClock) -> None:
