@@ -20,6 +20,15 @@ _READ_ELSEWHERE = {"sequenceFlow", "laneSet", "documentation", "extensionElement
 _NODE_PARTS = {
     "documentation", "extensionElements", "incoming", "outgoing", "script", "multiInstanceLoopCharacteristics",
 }  # fmt: skip
+_LOOP_PARTS = {
+    "loopCardinality", "loopDataInputRef", "loopDataOutputRef", "inputDataItem", "outputDataItem",
+    "completionCondition", "documentation", "extensionElements",
+}  # fmt: skip
+_ORDINARY = {
+    "eventGatewayType": "Exclusive", "instantiate": "false", "isForCompensation": "false", "startQuantity": "1",
+    "completionQuantity": "1", "parallelMultiple": "false",
+}  # fmt: skip
+"""Attributes of a node that change what it does, and the only value that we run."""
 _ROOTS = {"message", "signal", "error", "escalation"}
 _ROOT_PARTS = {*_ROOTS, "process", "collaboration", "category", "documentation", "extensionElements"}
 
@@ -103,8 +112,12 @@ class _Reader:
         )
 
     def _note_unknown(self, element: etree._Element) -> None:
-        identity = element.get("id") or _local(element)
-        self.unknown.append(Unknown(identity, element.get("name") or identity, _local(element)))
+        """Under its own name, or that of the sub-process that holds it: what is nameless is found by its holder."""
+        holder = element.getparent()
+        inside = holder is not None and _local(holder) == "subProcess" and not element.get("id")
+        named = holder if inside and holder is not None else element
+        identity = named.get("id") or _local(element)
+        self.unknown.append(Unknown(identity, named.get("name") or identity, _local(element)))
 
     def _read_pools(self) -> None:
         for process in self.processes:
@@ -157,6 +170,7 @@ class _Reader:
         tag = _local(element)
         if tag != "subProcess":
             self._note_parts(element)
+        self._note_particulars(element)
         return Node(
             id=identity,
             name=element.get("name") or identity,
@@ -191,6 +205,18 @@ class _Reader:
             if tag not in _NODE_PARTS and not tag.endswith("EventDefinition"):
                 identity = element.get("id") or ""
                 self.unknown.append(Unknown(identity, element.get("name") or identity, tag))
+
+    def _note_particulars(self, element: etree._Element) -> None:
+        """Attributes and details of a loop or of a timer that we would not obey."""
+        found = [name for name, usual in _ORDINARY.items() if element.get(name, usual) != usual]
+        loop = element.find(f"{BPMN}multiInstanceLoopCharacteristics")
+        if loop is not None:
+            found += ["behavior"] if loop.get("behavior", "All") != "All" else []
+            found += [_local(part) for part in loop if part.tag.startswith(BPMN) and _local(part) not in _LOOP_PARTS]
+        for timer in element.iterfind(f"{BPMN}timerEventDefinition"):
+            found += ["timers"] if len([part for part in timer if _local(part).startswith("time")]) > 1 else []
+        identity = element.get("id") or ""
+        self.unknown += [Unknown(identity, element.get("name") or identity, tag) for tag in found]
 
     def _events(self, element: etree._Element) -> Iterator[EventDefinition]:
         if _local(element) in ("sendTask", "receiveTask") and element.get("messageRef"):

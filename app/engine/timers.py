@@ -30,13 +30,20 @@ _DURATION = re.compile(
     r"(?:T(?=.)(?:(?P<hours>\d{1,5})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,7})S)?)?)"
 )
 _CYCLE = re.compile(r"R(?P<times>\d{0,4})/(?:(?P<start>[^/P][^/]*)/)?(?P<duration>P[^/]+)")
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Instants outside these are mistakes, that arithmetic on dates would not survive."""
 
 
 def instant_of(expression: str) -> datetime:
     """An ISO date or instant; without a zone it means Paris, a bare date its midnight. Raises ValueError."""
     parsed = datetime.fromisoformat(expression)
+    if not EARLIEST.year < parsed.year < LATEST.year:
+        raise ValueError(f"« {expression[:40]} » est hors du calendrier")
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=clock.PARIS)).astimezone(UTC)
+
+
+RESOLUTION = timedelta(microseconds=1)
 
 
 @lru_cache(maxsize=512)
@@ -66,6 +73,16 @@ def after(duration: str, start: datetime) -> datetime:
             raise ValueError(f"« {duration} » mène hors du calendrier")
         local = local.replace(year=year, month=month + 1, day=min(local.day, monthrange(year, month + 1)[1]))
     return (local + timedelta(days=days)).replace(tzinfo=clock.PARIS).astimezone(UTC) + exact
+
+
+def _not_before(now: datetime, due: datetime, duration: str) -> datetime:
+    """The first of the instants ``due``, ``due`` + duration, … that is not before ``now``."""
+    months, days, exact = _parts(duration)
+    if not (months or days) and due < now:
+        due += exact * -((due - now) // exact)  # at once: a second repeated since 2000 is a billion occurrences
+    while due < now:
+        due = after(duration, due)
+    return due
 
 
 def _due(my_task: Any, name: str) -> datetime | None:
@@ -139,8 +156,7 @@ class ClockedCycle(CycleTimerEventDefinition):  # type: ignore[misc]  # same
         my_task.internal_data["cycle"] = {"left": left, "every": match["duration"]}
         now = clock.now()
         due = instant_of(match["start"]) if match["start"] else after(match["duration"], now)
-        while due < now:
-            due = after(match["duration"], due)
+        due = _not_before(now, due, match["duration"])
         if left:
             _set_due(my_task, self.name, due)
 
@@ -148,8 +164,8 @@ class ClockedCycle(CycleTimerEventDefinition):  # type: ignore[misc]  # same
         cycle = my_task.internal_data["cycle"]
         left = cycle["left"] - 1 if cycle["left"] > 0 else -1
         due = after(cycle["every"], due)
-        while left < 0 and due <= now:
-            due = after(cycle["every"], due)
+        if left < 0:
+            due = _not_before(now + RESOLUTION, due, cycle["every"])
         my_task.internal_data["cycle"] = {**cycle, "left": left}
         if left == 0:
             del my_task.internal_data["due"]

@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import clock
+from app.db import Database
 from app.engine.timers import after, instant_of
 from app.engine.verify.timers import _DURATION as VERIFIED
+from tests.engine.bpmn_builder import boundary, end, every, process, start, user_task
+from tests.engine.house import House
 
 
 def paris(text: str, fold: int = 0) -> datetime:
@@ -92,3 +95,26 @@ def test_what_is_not_a_date_is_refused() -> None:
     for bad in ("", "demain", "2026-13-01", "31/12/2026"):
         with pytest.raises(ValueError):
             instant_of(bad)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "0001-01-01T00:00+14:00", "1899-12-31", "9999-12-31T23:59:59"])
+def test_a_date_outside_the_calendar_is_refused_as_no_date(text: str) -> None:
+    with pytest.raises(ValueError, match="hors du calendrier"):
+        instant_of(text)
+
+
+@pytest.mark.timeout(10)
+def test_a_cycle_of_one_second_since_years_begins_at_once(sqlite_database: Database) -> None:
+    """Counted one by one, its missed occurrences would hold a process for a quarter of an hour."""
+    xml = process(
+        "p", start(), user_task("a"), boundary("rappel", "a", every("'R/2001-01-01T00:00/PT1S'"), interrupting=False),
+        user_task("relancer"), end(), end("relance"), "debut -> a -> fin", "rappel -> relancer -> relance",
+    )  # fmt: skip
+    house = House(sqlite_database, xml)
+    with clock.frozen(datetime(2026, 11, 20, 8, 0, 0, 500_000, tzinfo=UTC)) as time:
+        house.start()
+        assert [timer.due_at for timer in house.timers()] == [datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)]
+        time.advance(days=400)
+        house.tick()
+        assert house.open() == ["a", "relancer"]
+        assert [timer.due_at for timer in house.timers()] == [datetime(2027, 12, 25, 8, 0, 1, tzinfo=UTC)]

@@ -177,6 +177,23 @@ UNSUPPORTED: dict[str, tuple[Item, ...]] = {
         raw('<bpmn:userTask id="x" name="Tri"><bpmn:dataInputAssociation id="d"/></bpmn:userTask>'),
     ),
     "ioSpecification": (raw('<bpmn:ioSpecification id="x"/>'),),
+    "attend tous ses événements": (raw('<bpmn:eventBasedGateway id="x" eventGatewayType="Parallel"/>'),),
+    "ouvre une demande": (raw('<bpmn:receiveTask id="x" instantiate="true"/>'),),
+    "étape de compensation": (raw('<bpmn:scriptTask id="x" isForCompensation="true"/>'),),
+    "attend plusieurs jetons": (raw('<bpmn:manualTask id="x" startQuantity="2"/>'),),
+    "émet plusieurs jetons": (raw('<bpmn:manualTask id="x" completionQuantity="2"/>'),),
+    "répétition qui lève": (
+        raw('<bpmn:manualTask id="x"><bpmn:multiInstanceLoopCharacteristics behavior="One"/></bpmn:manualTask>'),
+    ),
+    "minuteur qui a deux valeurs": (
+        raw(
+            '<bpmn:intermediateCatchEvent id="x"><bpmn:timerEventDefinition>'
+            "<bpmn:timeDate>'2027-01-01'</bpmn:timeDate><bpmn:timeDuration>'PT1H'</bpmn:timeDuration></bpmn:timerEventDefinition></bpmn:intermediateCatchEvent>"
+        ),
+    ),
+    "une boucle, ce que": (
+        raw('<bpmn:subProcess id="x" name="Tri"><bpmn:standardLoopCharacteristics/></bpmn:subProcess>'),
+    ),
 }
 
 

@@ -419,6 +419,8 @@ BAD_DURATIONS = [
 BAD_TIMERS = [
     *map(after, BAD_DURATIONS),
     *map(on_date, ["2026-12-24", "'24/12/2026'", "'2026-02-30'", "vrai"]),
+    *map(after, ["'P9999Y'"]),
+    *map(on_date, ["'0001-01-01'", "'9999-12-31T23:59'"]),
     *map(every, ["'R3/PT1H'", "R3/PT1H"]),
     Event("timerEventDefinition"),
 ]

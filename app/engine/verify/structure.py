@@ -19,6 +19,15 @@ _INSTEAD = {
     "cancel": ("un événement d’annulation", "Utilisez un événement d’erreur"),
     "task": ("une tâche sans genre", "Choisissez son genre : utilisateur, manuelle, service, script…"),
     "dataInputAssociation": ("une association de données", "Supprimez la flèche entre la donnée et l’étape"),
+    "eventGatewayType": ("une passerelle qui attend tous ses événements", "Utilisez une passerelle parallèle"),
+    "instantiate": ("un élément qui ouvre une demande à la réception d’un message", "Décochez « instancier »"),
+    "isForCompensation": ("une étape de compensation", "Dessinez les étapes qui annulent ce qui a été fait"),
+    "startQuantity": ("une étape qui attend plusieurs jetons", "Placez une passerelle parallèle devant l’étape"),
+    "completionQuantity": ("une étape qui émet plusieurs jetons", "Placez une passerelle parallèle après l’étape"),
+    "parallelMultiple": ("un événement qui en attend plusieurs", "Dessinez un événement par attente"),
+    "behavior": ("une répétition qui lève des événements", "Laissez son comportement par défaut"),
+    "complexBehaviorDefinition": ("une répétition qui lève des événements", "Laissez son comportement par défaut"),
+    "timers": ("un minuteur qui a deux valeurs", "Gardez une date, une durée ou un cycle"),
     "dataOutputAssociation": ("une association de données", "Supprimez la flèche entre l’étape et la donnée"),
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from app.engine.expressions import ExpressionError, compile_expression
 from app.engine.graph import EventDefinition, Graph, Node
-from app.engine.timers import instant_of
+from app.engine.timers import after, instant_of
 from app.engine.verify.problems import Report
 
 _DURATION = re.compile(
@@ -72,13 +72,21 @@ def _fits(kind: str, value: object) -> bool:
     if not isinstance(value, str):
         return False
     if kind == "duration":
-        return _DURATION.fullmatch(value) is not None
+        return _is_duration(value)
     if kind == "date":
-        return _DURATION.fullmatch(value) is not None or _is_instant(value)
+        return _is_duration(value) or _is_instant(value)
     cycle = _CYCLE.fullmatch(value)
-    if cycle is None or not _DURATION.fullmatch(cycle["duration"]) or not re.search(r"[1-9]", cycle["duration"]):
+    if cycle is None or not _is_duration(cycle["duration"]) or not re.search(r"[1-9]", cycle["duration"]):
         return False  # a cycle of no duration would fire for ever at once
     return cycle["start"] is None or _is_instant(cycle["start"])
+
+
+def _is_duration(value: str) -> bool:
+    try:
+        after(value, _ANY_DAY)  # 9 000 years are written as a duration is, and lead nowhere
+    except ValueError:
+        return False
+    return _DURATION.fullmatch(value) is not None
 
 
 def _is_instant(value: str) -> bool:
