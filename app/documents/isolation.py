@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from app.documents.formats.verdict import DEFAULT_LIMITS, MEBIBYTE, CleanFile, FileRefused, Limits
+from app.documents.formats.verdict import DEFAULT_LIMITS, MEBIBYTE, CleanFile, FileRefused, Limits, Picture
 
 _ROOT = Path(__file__).resolve().parents[2]
 # The child must not run app/__init__.py: it would import the whole portal to look at one file. A package without its
@@ -49,7 +49,24 @@ def merge_isolated(files: Sequence[CleanFile], *, limits: Limits = DEFAULT_LIMIT
     return _ask(order, [file.data for file in files], limits)
 
 
+def draw_isolated(data: bytes, mime: str, *, limits: Limits = DEFAULT_LIMITS) -> list[Picture]:
+    """``preview.draw`` within ``limits.seconds`` and ``limits.memory_bytes``. Also refuses with: too_costly, busy."""
+    order = {"do": "draw", "mime": mime, "sizes": [len(data)]}
+    verdict, body = _run(order, [data], limits)
+    pictures, start = [], 0
+    for size, *described in verdict["pictures"]:
+        pictures.append(Picture(body[start : start + size], *described))
+        start += size
+    return pictures
+
+
 def _ask(order: dict[str, Any], parts: Sequence[bytes], limits: Limits) -> CleanFile:
+    verdict, body = _run(order, parts, limits)
+    return CleanFile(**{**verdict, "data": body, "notes": tuple(verdict["notes"])})
+
+
+def _run(order: dict[str, Any], parts: Sequence[bytes], limits: Limits) -> tuple[dict[str, Any], bytes]:
+    """What the child says and the bytes it gives. Raises FileRefused, whatever happens to the child."""
     message = json.dumps({**order, "limits": asdict(limits)}).encode("utf-8") + b"\n" + b"".join(parts)
     if not _TURNS.acquire(timeout=2 * limits.seconds):
         raise FileRefused(
@@ -77,7 +94,7 @@ def _ask(order: dict[str, Any], parts: Sequence[bytes], limits: Limits) -> Clean
     verdict = json.loads(head)
     if "reason" in verdict:
         raise FileRefused(verdict["reason"], verdict["message"])
-    return CleanFile(**{**verdict, "data": body, "notes": tuple(verdict["notes"])})
+    return verdict, body
 
 
 def _too_costly() -> FileRefused:
@@ -93,22 +110,31 @@ def serve() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     limits = Limits(**order["limits"])
     _bind(limits)
-    from app.documents import intake  # decoders are loaded once the ceilings hold
-
     parts = [sys.stdin.buffer.read(size) for size in order["sizes"]]
     try:
-        if order["do"] == "inspect":
-            clean = intake.inspect(parts[0], order["filename"], limits=limits)
-        else:
-            described = zip(order["files"], parts, strict=True)
-            clean = intake.merge([CleanFile(**{**file, "data": part}) for file, part in described], limits=limits)
+        head, body = _done(order, parts, limits)
     except FileRefused as refusal:
-        head: dict[str, Any] = {"reason": refusal.reason, "message": refusal.message}
-        body = b""
-    else:
-        head, body = {**asdict(clean), "data": None}, clean.data
+        head, body = {"reason": refusal.reason, "message": refusal.message}, b""
     sys.stdout.buffer.write(json.dumps(head).encode("utf-8") + b"\n" + body)
     sys.stdout.buffer.flush()
+
+
+def _done(order: dict[str, Any], parts: Sequence[bytes], limits: Limits) -> tuple[dict[str, Any], bytes]:
+    """Decoders are loaded here, once the ceilings hold."""
+    if order["do"] == "draw":
+        from app.documents.formats import preview
+
+        drawn = preview.draw(parts[0], order["mime"], limits)
+        described = [(len(one.data), one.mime, one.width, one.height) for one in drawn]
+        return {"pictures": described}, b"".join(one.data for one in drawn)
+    from app.documents import intake
+
+    if order["do"] == "inspect":
+        clean = intake.inspect(parts[0], order["filename"], limits=limits)
+    else:
+        files = zip(order["files"], parts, strict=True)
+        clean = intake.merge([CleanFile(**{**file, "data": part}) for file, part in files], limits=limits)
+    return {**asdict(clean), "data": None}, clean.data
 
 
 def _bind(limits: Limits) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from app import clock
 from app.db import new_id
 from app.documents.loading import load_document
-from app.documents.models import Document, PieceRequest, PieceType
+from app.documents.models import Document, PieceRequest, PieceType, Preview
 from app.documents.piece_types import default_end
 from app.errors import Conflict, Forbidden, NotFound, Refused
 from app.families.loading import load_household_row
@@ -60,7 +60,9 @@ def confirm_documents(
         .values(**values)
         .execution_options(synchronize_session=False)
     )
-    record(session, actor, "document.sent", "case", case_id, documents=[str(one) for one in wanted])
+    sent = [str(one) for one in wanted]
+    record(session, actor, "document.sent", "case", case_id, documents=sent)
+    emit(session, "document.sent", documents=sent)
 
 
 def _uuids(ids: Collection[str]) -> list[uuid.UUID]:
@@ -70,9 +72,23 @@ def _uuids(ids: Collection[str]) -> list[uuid.UUID]:
 def load_for_reading(session: Session, actor: Actor, document_id: uuid.UUID) -> Document:
     """The row of a file about to be opened, the read being noted. Raises NotFound or Forbidden."""
     document, kind = load_document(session, actor, document_id)
-    sensitivity = {"sensitivity": kind.sensitivity} if kind.sensitivity else {}
-    record(session, actor, "document.read", "document", document.id, piece_type=kind.code, **sensitivity)
+    _note_read(session, actor, document, kind)
     return document
+
+
+def preview_for_reading(session: Session, actor: Actor, document_id: uuid.UUID, page: int) -> Preview:
+    """The picture of a page about to be shown, which is to read the piece: noted too. Raises NotFound or Forbidden."""
+    document, kind = load_document(session, actor, document_id)
+    preview = session.get(Preview, (document.id, page))
+    if preview is None:
+        raise NotFound("Cette page n’a pas d’aperçu.")
+    _note_read(session, actor, document, kind, page=page)
+    return preview
+
+
+def _note_read(session: Session, actor: Actor, document: Document, kind: PieceType, **details: int) -> None:
+    sensitivity = {"sensitivity": kind.sensitivity} if kind.sensitivity else {}
+    record(session, actor, "document.read", "document", document.id, piece_type=kind.code, **sensitivity, **details)
 
 
 def accept_document(session: Session, actor: Actor, document_id: uuid.UUID, until: date | None) -> Document:

@@ -191,6 +191,7 @@ class CasePiece:
     notes: Sequence[str]
     uploaded_at: datetime
     reviewed_by: str
+    sensitivity: str
 
     @property
     def state_label(self) -> str:
@@ -217,6 +218,7 @@ def pieces_of(session: Session, case_id: uuid.UUID, named: Collection[str] = ())
         select(
             *(getattr(Document, name) for name in _CASE_COLUMNS),
             PieceType.label,
+            PieceType.sensitivity,
             func.coalesce(Child.first_name, Adult.first_name, "").label("child"),
         )
         .join(PieceType, PieceType.code == Document.piece_type)
@@ -229,4 +231,4 @@ def pieces_of(session: Session, case_id: uuid.UUID, named: Collection[str] = ())
     return [CasePiece(**row._mapping) for row in rows]
 
 
-_CASE_COLUMNS = tuple(name for name in CasePiece.__dataclass_fields__ if name not in ("label", "child"))
+_CASE_COLUMNS = tuple(name for name in CasePiece.__dataclass_fields__ if name not in ("label", "child", "sensitivity"))

@@ -7,7 +7,7 @@ import uuid
 from flask import send_file
 from flask.typing import ResponseReturnValue
 
-from app.documents.operations import load_for_reading
+from app.documents.operations import load_for_reading, preview_for_reading
 from app.documents.storage import FileMissing, StorageUnavailable, storage_from_url
 from app.errors import NotFound
 from app.web.headers import as_download
@@ -27,6 +27,14 @@ def serve_document(document_id: uuid.UUID) -> ResponseReturnValue:
         document = load_for_reading(session, current_actor(), document_id)
         key, mime, filename = document.key, document.mime, document.filename
     return serve_bytes(key, mime, filename, shown=mime.startswith("image/"), gone=GONE)
+
+
+def serve_preview(document_id: uuid.UUID, page: int) -> ResponseReturnValue:
+    """The picture of a page, as ``serve_document`` serves a file."""
+    with portal().database.transaction() as session:
+        preview = preview_for_reading(session, current_actor(), document_id, page)
+        key, mime = preview.key, preview.mime
+    return serve_bytes(key, mime, f"page-{page}.{mime.removeprefix('image/')}", shown=True, gone=GONE)
 
 
 def serve_bytes(key: str, mime: str, filename: str, *, shown: bool, gone: str) -> ResponseReturnValue:

@@ -14,7 +14,7 @@ from app import clock
 from app.chores import every
 from app.config import Settings
 from app.db import Database, Json
-from app.documents.models import Document, UploadKey
+from app.documents.models import Document, Preview, UploadKey
 from app.documents.storage import DiskStorage, Storage, storage_from_url
 from app.facts import Work, handles
 
@@ -65,15 +65,17 @@ def _sweep_drafts(database: Database, storage: Storage) -> bool:
 
 
 def _sweep_withdrawn(database: Database, storage: Storage) -> bool:
-    """Erases the bytes of pieces taken back or replaced; their rows stay, as history."""
+    """Erases the bytes of pieces taken back or replaced, and their pictures; their rows stay, as history."""
     with database.transaction(read_only=True) as session:
         query = select(Document.id, Document.key).where(Document.state == "retire", Document.erased_at.is_(None))
         rows = session.execute(query.limit(BATCH)).all()
-    for _, key in rows:
+        ids = [document_id for document_id, _ in rows]
+        pictures = session.scalars(select(Preview.key).where(Preview.document_id.in_(ids))).all()
+    for key in (*(key for _, key in rows), *pictures):
         storage.delete(key)
     if rows:
         with database.transaction() as session:
-            ids = [document_id for document_id, _ in rows]
+            session.execute(delete(Preview).where(Preview.document_id.in_(ids)))
             session.execute(update(Document).where(Document.id.in_(ids)).values(erased_at=clock.now()))
     return bool(rows)
 

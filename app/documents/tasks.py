@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from app.db import Json
 from app.documents import mails as mails  # registers the mails of the room
 from app.documents import operations
-from app.documents import sweeping as sweeping  # registers its chores and handlers
+from app.documents import previews as previews  # registers its chores and handlers
+from app.documents import sweeping as sweeping  # same
 from app.documents.models import Document, PieceType
 from app.engine.operations import Call, CaseFacts, registry
 from app.errors import Refused

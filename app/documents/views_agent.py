@@ -10,8 +10,9 @@ from flask.typing import ResponseReturnValue
 from app import clock
 from app.documents.operations import accept_document, claim_piece, drop_claim, refuse_document
 from app.documents.piece_types import OTHER, default_end
+from app.documents.previews import previews_of
 from app.documents.queries import DOCUMENT_STATES, current_state, told
-from app.documents.serving import serve_document
+from app.documents.serving import serve_document, serve_preview
 from app.documents.staff_queries import FamilyPieces, piece_page, pieces_of_family, pieces_to_review, waiting_by_type
 from app.errors import Refused
 from app.policy import Permission, require
@@ -52,6 +53,7 @@ def _review(
         require(actor, Permission.DOCUMENT_REVIEW)  # what is wrong in a form is told to whoever may send it
     context = {
         "page": page,
+        "pictures": previews_of(db(), page.document),
         "state": current_state(page.document.state, page.document.valid_until),
         "states": DOCUMENT_STATES,
         "may_review": actor.can(Permission.DOCUMENT_REVIEW) and page.document.state == "non_traite",
@@ -97,6 +99,13 @@ def refuse(document_id: uuid.UUID) -> ResponseReturnValue:
 def file(document_id: uuid.UUID) -> ResponseReturnValue:
     """The file itself; the read is noted."""
     return serve_document(document_id)
+
+
+@agent.get("/<uuid:document_id>/apercu/<int:number>")
+@without_transaction
+def preview(document_id: uuid.UUID, number: int) -> ResponseReturnValue:
+    """A page as a picture; the read is noted."""
+    return serve_preview(document_id, number)
 
 
 @agent.get("/foyer/<uuid:household_id>")

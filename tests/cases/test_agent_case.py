@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
+import uuid
 
 import pytest
+from sqlalchemy import select
 
 from app import clock
 from app.db import Database, new_id
-from app.documents.models import Document
+from app.documents.models import Document, PieceType, Preview
 from app.documents.piece_types import install_piece_types
 from app.policy import SYSTEM
 from tests.cases.conftest import NewClient
@@ -233,27 +235,32 @@ def test_the_page_of_a_demande_costs_at_most_eight_statements(database, new_clie
     assert count_statements(database, lambda: nadia.get(f"/agent/demandes/{case_id}")) <= 8
 
 
-def add_piece(database: Database, case_id, state: str = "non_traite") -> None:
+def add_piece(database: Database, case_id, state: str = "non_traite", **changes: object) -> uuid.UUID:
     with database.transaction() as session:
         install_piece_types(session, SYSTEM)
     with database.transaction() as session:
-        session.add(
-            Document(
-                id=new_id(),
-                key=str(new_id()),
-                piece_type="justificatif-domicile",
-                case_id=case_id,
-                filename="facture <b>eau</b>.pdf",
-                mime="application/pdf",
-                size=120_000,
-                pages=1,
-                sha256="0" * 64,
-                notes=[],
-                scan="not_scanned",
-                state=state,
-                uploaded_at=clock.now(),
-            )
-        )
+        given = {
+            "id": new_id(),
+            "key": str(new_id()),
+            "piece_type": "justificatif-domicile",
+            "case_id": case_id,
+            "filename": "facture <b>eau</b>.pdf",
+            "mime": "application/pdf",
+            "size": 120_000,
+            "pages": 1,
+            "sha256": "0" * 64,
+            "notes": [],
+            "scan": "not_scanned",
+            "state": state,
+            "uploaded_at": clock.now(),
+        }
+        document = Document(**(given | changes))
+        session.add(document)
+        session.flush()
+        for page in range(1, (document.preview_pages or 0) + 1):
+            key = str(new_id())
+            session.add(Preview(document_id=document.id, page=page, key=key, mime="image/png", width=900, height=1273))
+        return document.id
 
 
 def test_pieces_stand_beside_the_data_for_who_may_open_them(database, new_client) -> None:
@@ -267,3 +274,36 @@ def test_pieces_stand_beside_the_data_for_who_may_open_them(database, new_client
     assert "/agent/pieces/" in page
     hidden = sign_in(new_client(), database, world.accountant).get(f"/agent/demandes/{case_id}").text
     assert "facture" not in hidden, "this role reads demandes, not pieces"
+
+
+def test_one_piece_at_a_time_is_shown_beside_the_data(database, new_client) -> None:
+    world = make_world(database)
+    case_id = file_case(database, world)
+    first = add_piece(database, case_id, preview_pages=2, pages=2)
+    second = add_piece(database, case_id, filename="bail.pdf", preview_pages=1)
+    office = add_piece(database, case_id, filename="lettre.odt", preview_pages=0)
+    agent = sign_in(new_client(), database, world.nadia)
+
+    def shown(query: str = "") -> str:
+        return agent.get(f"/agent/demandes/{case_id}{query}").text
+
+    page = shown()
+    assert [f'src="/agent/pieces/{first}/apercu/{n}"' in page for n in (1, 2, 3)] == [True, True, False]
+    assert f"/agent/pieces/{second}/apercu" not in page
+    assert f'href="/agent/demandes/{case_id}?piece={second}#pieces"' in page
+    assert f'src="/agent/pieces/{second}/apercu/1"' in shown(f"?piece={second}")
+    assert "Aperçu impossible" in shown(f"?piece={office}")
+    for mangled in (f"?piece={new_id()}", "?piece=x", "?piece="):
+        assert f"/agent/pieces/{first}/apercu/1" in shown(mangled)
+
+
+def test_a_sensitive_piece_is_shown_when_asked_for_only(database, new_client) -> None:
+    world = make_world(database)
+    case_id = file_case(database, world)
+    with database.transaction() as session:
+        install_piece_types(session, SYSTEM)
+        code = session.scalars(select(PieceType.code).where(PieceType.sensitivity == "identite")).first()
+    secret = add_piece(database, case_id, piece_type=code, preview_pages=1)
+    agent = sign_in(new_client(), database, world.nadia)
+    assert f"{secret}/apercu" not in agent.get(f"/agent/demandes/{case_id}").text
+    assert f"{secret}/apercu/1" in agent.get(f"/agent/demandes/{case_id}?piece={secret}").text

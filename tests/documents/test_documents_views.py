@@ -14,39 +14,23 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from app import create_app
 from app.accounts.administration import seed_roles
 from app.cases.models import Case
-from app.clock import FrozenClock
 from app.db import Database
 from app.documents import uploads
 from app.documents.models import Document, PieceRequest, UploadKey
+from app.documents.previews import draw_previews
 from app.documents.storage import DiskStorage, StorageFull
 from app.families.rights import Authority
 from app.journal import JournalEntry
 from app.policy import SYSTEM
 from app.procedures.operations import install_shipped
 from app.web.requests import Portal
-from tests.conftest import settings_for
 from tests.documents.door import Door, statements
 from tests.documents.pieces import make_pieces
 from tests.documents.samples import make_jpeg, make_pdf
 
 SHIPPED = Path(__file__).parents[2] / "workflows" / "justificatif"
-
-
-@pytest.fixture
-def portal(sqlite_database: Database, tmp_path: Path, clock: FrozenClock) -> Portal:
-    made = create_app(settings_for(str(sqlite_database.engine.url), tmp_path), sqlite_database)
-    made.config["WTF_CSRF_ENABLED"] = False
-    return made
-
-
-@pytest.fixture
-def door(portal: Portal, sqlite_database: Database) -> Door:
-    with sqlite_database.transaction() as session:
-        pieces = make_pieces(session)
-    return Door(portal, sqlite_database, pieces)
 
 
 def text(response: TestResponse) -> str:
@@ -124,8 +108,9 @@ def test_a_file_is_saved_never_interpreted_and_the_read_is_noted(door: Door) -> 
 def test_an_image_we_encoded_is_shown_in_the_page_of_agents(door: Door) -> None:
     picture = make_jpeg()
     document_id = door.document(door.family.mother, mime="image/jpeg", filename="photo.jpg", content=picture)
+    draw_previews(door.database, door.portal.settings, document_id)
     client = door.agent("gestionnaire")
-    assert f'<img src="/agent/pieces/{document_id}/fichier"' in text(
+    assert f'<img src="/agent/pieces/{document_id}/apercu/1"' in text(
         client.get(f"/agent/pieces/{document_id}", buffered=True)
     )
     answer = client.get(f"/agent/pieces/{document_id}/fichier", buffered=True)

@@ -35,7 +35,7 @@ from app.composition import open_database
 from app.config import Settings, settings_from
 from app.db import Base, Database, Json, new_id
 from app.demo.build import build, next_school_day
-from app.documents.models import Document
+from app.documents.models import Document, Preview
 from app.documents.operations import claim_piece
 from app.documents.storage import new_key, storage_from_url
 from app.families import child_operations
@@ -352,6 +352,10 @@ def _papers(session: Session, cast: Cast, settings: Settings) -> None:
             uploaded_by_id=cast.accounts["owner"],
         )  # fmt: skip
         session.add(document)
+        session.flush()
+        storage_from_url(settings.storage_url).put(drawn := new_key(), PDF)
+        document.preview_pages = 1
+        session.add(Preview(document_id=document.id, page=1, key=drawn, mime="image/jpeg", width=60, height=40))
         cast.ids[name] = document.id
     claim = claim_piece(session, SYSTEM, household_id=cast.ids["household"], code="justificatif-domicile")
     thread = write_message(

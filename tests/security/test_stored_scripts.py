@@ -37,6 +37,7 @@ TYPED: dict[str, str] = {
     "adults": "civility first_name last_name birth_name mobile work_phone email profession employer street "
     "address_extra postal_code city",
     "answers": "title by_label",
+    "attachments": "filename",
     "cases": "title subject owner_name email reason reference",
     "child_health": "allergy_note meal_note",
     "children": "first_name last_name level",
@@ -162,7 +163,7 @@ CODES = frozenset(
     {
         *("attempts", "bundles", "chores", "commune_logo", "instances", "journal_head", "outbox", "subscriptions"),
         *("timers", "upload_keys", "account_tokens", "family_words", "grants", "recovery_codes", "task_keys"),
-        *("authorisations", "drafts"),
+        *("authorisations", "drafts", "previews"),
     }
 )
 

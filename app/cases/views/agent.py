@@ -31,6 +31,8 @@ from app.cases.presentation import STATUS_WORDS
 from app.cases.queries import Opened, Who, agents_case, answers_of, open_tasks
 from app.cases.steps import StepPage, step_page
 from app.cases.views.faults import step_failed, undone
+from app.documents.models import Document, Preview
+from app.documents.previews import preview_of
 from app.documents.queries import CasePiece, current_state, pieces_of
 from app.documents.uploads import attach_uploads, receive_uploads
 from app.engine.models import Task
@@ -146,6 +148,7 @@ def _page(
         form = step.form()
     answers = answers_of(db(), case.id)
     pieces = _pieces(case, content, answers)
+    beside = _beside(pieces)
     return render_template(
         "cases/agent_case.html",
         case=case,
@@ -162,6 +165,7 @@ def _page(
         history=history(case, answers),
         journey=journey(db(), opened, content, tasks),
         pieces=pieces,
+        beside=beside,
         states={piece.id: current_state(piece.state, piece.valid_until) for piece in pieces},
         threads=threads_about(db(), case.id) if actor.can(Permission.MESSAGE_ANSWER, case.structure_id) else (),
         structure=structure_names(db()).get(case.structure_id) if case.structure_id else None,
@@ -189,6 +193,16 @@ def _pieces(case: Case, content: Content, answers: Sequence[Answer]) -> list[Cas
     if not current_actor().can(Permission.DOCUMENT_READ, case.structure_id):
         return []
     return pieces_of(db(), case.id, pieces_named(content, answers))
+
+
+def _beside(pieces: Sequence[CasePiece]) -> tuple[Document, Sequence[Preview]] | None:
+    """The piece shown beside the data: the one asked for, else the first that was sent. Reading it is noted when its
+    pictures are served, so what is sensitive is shown when asked for only."""
+    wanted = request.args.get("piece", "")
+    chosen = next((piece.id for piece in pieces if str(piece.id) == wanted), None)
+    if chosen is None:
+        chosen = next((piece.id for piece in pieces if not piece.sensitivity), None)
+    return preview_of(db(), current_actor(), chosen) if chosen is not None else None
 
 
 def _step(opened: Opened) -> StepPage:

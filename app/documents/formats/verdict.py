@@ -55,6 +55,16 @@ class Cleaned:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A page as a picture: ``image/png`` or ``image/jpeg``, sizes in pixels."""
+
+    data: bytes
+    mime: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class CleanFile:
     """A file fit to keep: ``data`` after cleaning, its true type, and French ``notes`` on what was changed.
 
