@@ -3,6 +3,7 @@
 What the model does not know is listed in `Graph.unknown` rather than dropped, so that verify can refuse it by name.
 """
 
+import re
 from collections.abc import Iterator
 
 from lxml import etree
@@ -12,6 +13,7 @@ from app.engine.graph import NODES, EventDefinition, Flow, Graph, GraphRefused, 
 
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 SPIFF = "{http://spiffworkflow.org/bpmn/schema/1.0/core}"
+_DRAWING = "{http://www.omg.org/spec/DD/20100524/DC}Bounds"
 
 _DRAWN_ONLY = {
     "dataObject", "dataObjectReference", "dataStoreReference", "textAnnotation", "association", "group",
@@ -64,6 +66,10 @@ def _text(element: etree._Element, tag: str) -> str | None:
     return child.text.strip() if child is not None and child.text and child.text.strip() else None
 
 
+def _is_number(text: str | None) -> bool:
+    return re.fullmatch(r"\s*[+-]?\d{1,9}(\.\d{0,30})?\s*", text or "", re.ASCII) is not None
+
+
 def _properties(element: etree._Element) -> dict[str, str]:
     found = element.iterfind(f"{BPMN}extensionElements/{SPIFF}properties/{SPIFF}property")
     return {prop.get("name") or "": prop.get("value") or "" for prop in found}
@@ -96,6 +102,7 @@ class _Reader:
             if element.tag.startswith(BPMN) and _local(element) not in _ROOT_PARTS:
                 self._note_unknown(element)
         self._read_pools()
+        self._note_incomplete()
         for lane in self.process.iter(f"{BPMN}lane"):
             self._read_lane(lane)
         process_id = self.process.get("id") or ""
@@ -118,6 +125,29 @@ class _Reader:
         named = holder if inside and holder is not None else element
         identity = named.get("id") or _local(element)
         self.unknown.append(Unknown(identity, named.get("name") or identity, _local(element)))
+
+    def _note_incomplete(self) -> None:
+        """What SpiffWorkflow's parser would trip on, which it says in English and without a name."""
+        roots = [element for element in self.root if element.tag.startswith(BPMN) and _local(element) in _ROOTS]
+        identities = [element.get("id") or "" for element in roots]
+        self.duplicates += sorted({each for each in identities if each and identities.count(each) > 1})
+        for element in roots:
+            if not (element.get("id") and element.get("name")):
+                identity = element.get("id") or _local(element)
+                self.unknown.append(Unknown(identity, element.get("name") or identity, f"{_local(element)}Unnamed"))
+        for element in self.root.iter(f"{SPIFF}property", f"{SPIFF}parameter"):
+            needed = ("name", "value") if element.tag == f"{SPIFF}property" else ("id", "type", "value")
+            holder = next(
+                (each for each in element.iterancestors() if each.tag.startswith(BPMN) and each.get("id")), None
+            )
+            if holder is not None and any(element.get(name) is None for name in needed):
+                identity = holder.get("id") or ""
+                self.unknown.append(Unknown(identity, holder.get("name") or identity, _local(element)))
+        for bounds in self.root.iter(_DRAWING):
+            if not all(_is_number(bounds.get(name)) for name in ("x", "y", "width", "height")):
+                shape = bounds.getparent()
+                drawn = (shape.get("bpmnElement") if shape is not None else None) or "process.bpmn"
+                self.unknown.append(Unknown(drawn, drawn, "Bounds"))
 
     def _read_pools(self) -> None:
         for process in self.processes:

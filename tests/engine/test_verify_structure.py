@@ -204,6 +204,32 @@ def test_an_element_that_is_not_supported_is_refused_by_name(word: str, items: t
     assert word in said([problem for problem in problems if problem.element_id == "x"])
 
 
+OUTSIDE_INCOMPLETE = {
+    "un message sans nom": '<bpmn:message id="x"/>',
+    "un signal sans nom": '<bpmn:signal id="x"/>',
+    "une erreur sans nom": '<bpmn:error id="x" errorCode="e"/>',
+    "Deux éléments portent": '<bpmn:message id="x" name="m"/><bpmn:message id="x" name="m"/>',
+    "dont la place": '<d:Shape xmlns:d="urn:d" bpmnElement="x"><c:Bounds x="loin" y="0" width="1" height="1" '
+    'xmlns:c="http://www.omg.org/spec/DD/20100524/DC"/></d:Shape>',
+}
+
+
+@pytest.mark.parametrize(("word", "outside"), OUTSIDE_INCOMPLETE.items(), ids=OUTSIDE_INCOMPLETE.keys())
+def test_what_the_parser_would_trip_on_is_refused_by_name(word: str, outside: str) -> None:
+    problems = problems_of(*simple(step("t"), flows="debut -> t -> fin"), outside=outside)
+    assert word in said([problem for problem in problems if problem.element_id == "x"])
+
+
+def test_a_property_or_a_parameter_that_is_incomplete_is_refused_at_its_step() -> None:
+    whole = process("essai", *shipped_pattern())
+    assert errors_at(
+        verify(make_files(whole.replace(b'name="statut" value="en_attente"', b'name="statut"')), CATALOGUE)
+    ) >= {"prendre"}
+    assert errors_at(verify(make_files(whole.replace(b'id="enfant" type="str"', b'id="enfant"')), CATALOGUE)) == {
+        "ranger"
+    }
+
+
 @pytest.mark.parametrize(
     ("outside", "word"),
     [

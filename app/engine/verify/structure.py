@@ -28,6 +28,13 @@ _INSTEAD = {
     "behavior": ("une répétition qui lève des événements", "Laissez son comportement par défaut"),
     "complexBehaviorDefinition": ("une répétition qui lève des événements", "Laissez son comportement par défaut"),
     "timers": ("un minuteur qui a deux valeurs", "Gardez une date, une durée ou un cycle"),
+    "messageUnnamed": ("un message sans nom ou sans identifiant", "Donnez un nom au message"),
+    "signalUnnamed": ("un signal sans nom ou sans identifiant", "Donnez un nom au signal"),
+    "errorUnnamed": ("une erreur sans nom ou sans identifiant", "Donnez un nom à l’erreur"),
+    "escalationUnnamed": ("une escalade sans nom ou sans identifiant", "Donnez un nom à l’escalade"),
+    "property": ("une propriété sans nom ou sans valeur", "Complétez-la, ou supprimez-la"),
+    "parameter": ("un paramètre incomplet", "Indiquez son nom, son type et sa valeur, ou supprimez-le"),
+    "Bounds": ("un élément dont la place sur le dessin ne se lit pas", "Déplacez-le dans l’éditeur, puis enregistrez"),
     "dataOutputAssociation": ("une association de données", "Supprimez la flèche entre l’étape et la donnée"),
 }  # fmt: skip
 
