@@ -42,6 +42,8 @@ def landing_of(person: SignedIn | None) -> str:
     for items in (menu(person.actor, 0), admin_menu(person.actor)):
         if person.actor.is_agent and items:
             return items[0]["url"]
+    if person.actor.is_agent:
+        return "/agent"  # no list is his: what his roles allow
     return url_for("accounts_member.overview")
 
 

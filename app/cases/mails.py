@@ -52,13 +52,14 @@ DEFAULTS = {
 
 @dataclass(frozen=True)
 class Letter:
-    """A text for one family: where it goes, what it says."""
+    """A text for one family: where it goes, what it says; ``thread`` names the conversation about this demande."""
 
     account_id: uuid.UUID | None
     email: str
     first_name: str
     subject: str
     body: str
+    thread: str
 
 
 def letter(session: Session, settings: Settings, kind: str, payload: dict[str, Json]) -> Letter | None:
@@ -78,7 +79,8 @@ def letter(session: Session, settings: Settings, kind: str, payload: dict[str, J
             return None
         values = _values(session, settings, case, procedure, account)
         subject, body = fill(notification.subject, values), _without_holes(fill(notification.body, values))
-    return Letter(account.id if account else None, email, account.first_name if account else "", subject, body)
+    thread = f"{case.title[:110]}, demande {case.reference}"
+    return Letter(account.id if account else None, email, account.first_name if account else "", subject, body, thread)
 
 
 def _values(
@@ -127,7 +129,7 @@ def tell_in_account(work: Work, payload: dict[str, Json]) -> None:
         made = letter(session, work.settings, kind, payload)
         if made is not None and made.account_id is not None:
             notify(
-                session, made.account_id, made.subject, made.body, uuid.UUID(payload["case_id"]), fact_id=work.fact_id
+                session, made.account_id, made.thread, made.body, uuid.UUID(payload["case_id"]), fact_id=work.fact_id
             )
 
 

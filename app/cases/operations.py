@@ -26,6 +26,7 @@ from app.engine.models import Task
 from app.engine.operations import registry
 from app.engine.runtime import NotWaiting, Outcome, Runtime, forget
 from app.errors import Conflict, Forbidden
+from app.families.models import Child
 from app.families.queries import household_id_of
 from app.journal import record
 from app.outbox import emit
@@ -248,7 +249,10 @@ def _structure(session: Session, rule: str, values: Mapping[str, Json]) -> uuid.
     if kind == "code":
         return next((s.id for s in structures(session) if s.code == name), None)
     if kind == "champ" and values.get(name):
-        return uuid.UUID(str(values[name]))
+        chosen = uuid.UUID(str(values[name]))
+        if any(each.id == chosen for each in structures(session)):
+            return chosen
+        return session.scalar(select(Child.school_id).where(Child.id == chosen))
     return None
 
 

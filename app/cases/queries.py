@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -148,6 +148,12 @@ def agents_case(
     return opened
 
 
+def case_by_reference(session: Session, actor: Actor, reference: str) -> uuid.UUID | None:
+    """The id of the demande of this reference, if this agent may read it."""
+    case = session.scalar(select(Case).where(Case.reference == reference.strip().upper()).limit(1))
+    return case.id if case is not None and may_read(actor, case) else None
+
+
 def is_mine(session: Session, who: Who, case: Case, task: Task) -> bool:
     """True when this person may complete this task: the family's lane is its filer's, the others their role's."""
     if task.lane == FAMILY_LANE:
@@ -215,6 +221,17 @@ def answers_due(session: Session, case_ids: Collection[uuid.UUID]) -> dict[uuid.
         .group_by(Task.case_id)
     )
     return {row[0]: row[1] for row in session.execute(due)}
+
+
+def modifiable_among(session: Session, cases: Iterable[Case]) -> frozenset[uuid.UUID]:
+    """Those of these demandes that « modifier » may reopen now: en attente, and drawn so (D2). One statement."""
+    waiting = [case.id for case in cases if case.status == "en_attente"]
+    if not waiting:
+        return frozenset()
+    query = select(Subscription.case_id).where(
+        Subscription.case_id.in_(waiting), Subscription.kind == "message", Subscription.name == "modifier"
+    )
+    return frozenset(session.scalars(query))
 
 
 def _theirs(who: Who) -> ColumnElement[bool]:

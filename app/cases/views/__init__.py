@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from app.cases.views import activation, admin, agent, family, public
+from app.cases.views import activation, admin, agent, agent_home, family, public
 from app.config import Settings
+
+#: Imported for the route it adds to the agents' blueprint.
+REGISTERING = (agent_home,)
 
 
 def blueprints(_settings: Settings) -> list[Blueprint]:

@@ -9,7 +9,7 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.cases.presentation import STATUS_WORDS
-from app.cases.queries import answers_due, their_cases
+from app.cases.queries import answers_due, modifiable_among, their_cases
 from app.cases.views.family import who
 from app.db import fold
 from app.documents.queries import asked_of
@@ -96,6 +96,7 @@ def mine() -> ResponseReturnValue:
         "cases/mine.html",
         cases=found[:PAGE],
         due=answers_due(db(), [case.id for case, _ in found]),
+        modifiable=modifiable_among(db(), [case for case, _ in found]),
         more=len(found) > PAGE,
         page=page,
         filters={"periode": period, "statut": status, "demarche": slug, "enfant": child},
