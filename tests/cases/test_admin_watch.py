@@ -11,7 +11,7 @@ from app.cases import oversight
 from app.cases.oversight import Asked, journal_page
 from app.db import Database, new_id
 from app.engine.models import Incident, Instance
-from app.journal import JournalEntry
+from app.journal import JournalEntry, record
 from tests.cases.making import World, case_of, count_statements, file_case, make_world, open_task, sign_in
 
 
@@ -34,8 +34,6 @@ def add_incident(database: Database, case_id, cause: str = "connexion <refusée>
 
 
 def make_entries(database: Database, world: World, count: int) -> None:
-    from app.journal import record
-
     with database.transaction() as session:
         actor = world.actor(session, world.nadia)
         for number in range(count):
@@ -79,6 +77,19 @@ def test_incidents_and_journal_are_closed_to_others(database, new_client) -> Non
             assert client.get(address).status_code == 404
         assert client.post(f"/admin/incidents/{case_id}/relancer").status_code == 404
         assert client.post("/admin/journal/verification").status_code == 404
+
+
+def test_the_journal_says_nothing_in_python(database, new_client) -> None:
+    world = make_world(database)
+    with database.transaction() as session:
+        record(
+            session, world.actor(session, world.nadia), "case.read", "case", None, enfant=None, refait=True, vu=False
+        )
+    iris = sign_in(new_client(), database, world.administrator)
+    page = re.sub(r"<[^>]+>", "", iris.get("/admin/journal?action=case.read").text).replace("&nbsp;", " ")
+    assert "enfant : aucun" in page
+    assert "refait : oui" in page
+    assert "vu : non" in page
 
 
 def test_the_journal_is_read_from_its_end_page_by_page_without_gaps(database) -> None:

@@ -182,6 +182,9 @@ def test_agents_pages_by_role_and_structure(door: Door) -> None:
     for client, statuses in expected.items():
         assert [client.get(path, buffered=True).status_code for path in paths] == statuses
     assert "Attestation" not in text(door.agent("gestionnaire", family.other_school).get("/agent/pieces"))
+    page = door.agent("direction", family.school).get(f"/agent/pieces/foyer/{family.home_a.id}").text
+    assert 'href="/agent/pieces"' not in page, "a link to a page that is refused is a dead end"
+    assert f'href="/agent/familles/{family.home_a.id}"' in page
 
 
 def test_a_file_that_was_lost_is_told_and_a_store_that_is_down_too(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
