@@ -132,7 +132,7 @@ class _Reader:
         identities = [element.get("id") or "" for element in roots]
         self.duplicates += sorted({each for each in identities if each and identities.count(each) > 1})
         for element in roots:
-            if not (element.get("id") and element.get("name")):
+            if not element.get("id") or element.get("name") is None:  # an empty name is said where it is used
                 identity = element.get("id") or _local(element)
                 self.unknown.append(Unknown(identity, element.get("name") or identity, f"{_local(element)}Unnamed"))
         for element in self.root.iter(f"{SPIFF}property", f"{SPIFF}parameter"):
