@@ -34,6 +34,7 @@ PARTS = (
     "app.cases.mails",
     "app.cases.chores",
     "app.studio.models",
+    "app.studio.checks",
 )
 
 VIEWS = (
@@ -43,7 +44,6 @@ VIEWS = (
     "app.documents.views",
     "app.agenda.views",
     "app.messages.views",
-    "app.procedures.views",
     "app.cases.views",
     "app.studio.views",
 )

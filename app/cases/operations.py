@@ -31,6 +31,7 @@ from app.families.queries import household_id_of
 from app.journal import record
 from app.outbox import emit
 from app.policy import FAMILY_LANE, Actor, Permission, require
+from app.procedures.opening import require_filer
 from app.procedures.queries import Content, Published, content_of, spec_loader
 from app.town.queries import structures
 
@@ -69,10 +70,11 @@ def open_case(
         require(actor, Permission.CASE_FILE_FOR)
     elif procedure.needs_account and owner is None:
         raise Forbidden("Cette démarche demande d’être connecté à son compte.")
-    if not procedure.open:
-        raise Conflict("Cette démarche n’est pas ouverte en ce moment.")
+    if why := procedure.closed_reason:
+        raise Conflict(why)
     if household_id is None and owner is not None:
         household_id = household_id_of(session, owner)
+    require_filer(content_of(session, procedure.bundle_hash).settings, actor, household_id)
     case = _draft(who, procedure, channel, household_id)
     session.add(case)
     session.flush()

@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json, LongText, new_id
+from app.procedures.opening import closed_reason
 
 
 class BundleRow(Base):
@@ -38,6 +39,11 @@ class Procedure(Base):
     opens_on: Mapped[date | None]
     closes_on: Mapped[date | None]
     version_id: Mapped[uuid.UUID | None]
+
+    @property
+    def closed_reason(self) -> str:
+        """Why nobody may begin it today; empty when one may."""
+        return closed_reason(self.open, self.opens_on, self.closes_on)
 
 
 class Version(Base):

@@ -17,7 +17,7 @@ from app.errors import Refused
 from app.journal import record
 from app.policy import SYSTEM, Actor, Permission, require
 from app.procedures.checking import called_by, check_bundle, pinned_callees
-from app.procedures.models import BundleRow, Procedure, Version
+from app.procedures.models import BundleRow, Procedure, Shipped, Version
 from app.procedures.queries import parse_content
 from app.procedures.settings import ProcedureSettings
 
@@ -47,17 +47,21 @@ def keep_bundle(session: Session, bundle: Bundle) -> None:
         return  # somebody uploaded the same files at the same instant
 
 
-def publish(session: Session, actor: Actor, slug: str, bundle: Bundle, note: str) -> Version:
+def publish(
+    session: Session, actor: Actor, slug: str, bundle: Bundle, note: str, *, asked_by: str = "", approved_by: str = ""
+) -> Version:
     """Makes ``bundle`` the current version of ``slug``, which is created when it is new.
 
     Demandes already begun stay on their version. Raises NotPublishable with every problem, Refused when these files
-    are the current version already.
+    are the current version already. ``asked_by`` wrote it when the actor is its second reader, ``approved_by``.
     """
     require(actor, Permission.PROCEDURE_PUBLISH)
     problems = check_bundle(session, bundle, slug)
     if any(problem.severity == "error" for problem in problems):
         raise NotPublishable(problems)
-    return _publish(session, actor, slug, bundle, note)
+    version = _publish(session, actor, slug, bundle, note)
+    version.published_by, version.approved_by = asked_by or actor.label, approved_by
+    return version
 
 
 def _publish(session: Session, actor: Actor, slug: str, bundle: Bundle, note: str) -> Version:
@@ -123,6 +127,8 @@ def _show(procedure: Procedure, settings: ProcedureSettings) -> None:
     procedure.position = settings.position
     procedure.needs_account = settings.account
     procedure.listed = settings.listed
+    procedure.opens_on = settings.opens_on
+    procedure.closes_on = settings.closes_on
 
 
 def set_open(session: Session, actor: Actor, slug: str, *, is_open: bool) -> Procedure:
@@ -147,6 +153,7 @@ def install_shipped(session: Session, folder: Path, actor: Actor = SYSTEM) -> li
     for slug in _callees_first(bundles):
         if slug not in installed:
             made.append(publish(session, actor, slug, bundles[slug], "Version livrée avec le portail."))
+            session.merge(Shipped(slug=slug, base_hash=bundles[slug].hash))
     return made
 
 

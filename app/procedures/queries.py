@@ -7,14 +7,17 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.engine.bundle import SETTINGS, Bundle
 from app.engine.specs import Loader
 from app.errors import NotFound
 from app.procedures.models import BundleRow, Procedure, Version
+from app.procedures.opening import closed_reason
 from app.procedures.settings import ProcedureSettings, read_settings
 from forms import FormDefinition, load_definition
 
@@ -94,6 +97,13 @@ class Published:
     bundle_hash: str
     needs_account: bool
     open: bool
+    opens_on: date | None = None
+    closes_on: date | None = None
+
+    @property
+    def closed_reason(self) -> str:
+        """Why nobody may begin it today; empty when one may."""
+        return closed_reason(self.open, self.opens_on, self.closes_on)
 
 
 _PUBLISHED = (
@@ -105,6 +115,8 @@ _PUBLISHED = (
         Version.bundle_hash,
         Procedure.needs_account,
         Procedure.open,
+        Procedure.opens_on,
+        Procedure.closes_on,
     )
     .join(Version, Version.id == Procedure.version_id)
     .where(Procedure.slug == bindparam("asked"))
@@ -120,10 +132,11 @@ def published(session: Session, slug: str) -> Published:
 
 
 def catalogue(session: Session) -> Sequence[Procedure]:
-    """The démarches offered to the public, in the order of the home page."""
+    """The démarches offered to the public, in the order of the home page; those that open later say when."""
     return session.scalars(
         select(Procedure)
         .where(Procedure.listed, Procedure.open, Procedure.version_id.is_not(None))
+        .where(or_(Procedure.closes_on.is_(None), Procedure.closes_on >= clock.today()))
         .order_by(Procedure.position, Procedure.title)
     ).all()
 

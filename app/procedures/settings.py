@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, Literal
 
 from app.db import Json
@@ -33,6 +34,13 @@ NOTIFICATION_VARIABLES: Mapping[str, str] = {
     "portail": "l’adresse du portail",
     "sujet": "ce que la demande concerne (le prénom de l’enfant…)",
 }
+#: Who may begin a demande, beside what ``account`` asks.
+FILERS: Mapping[str, str] = {
+    "tous": "Tout le monde",
+    "foyers": "Les familles qui ont un foyer sur le portail",
+    "guichet": "Les agents, au guichet, pour une famille",
+}
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -65,9 +73,11 @@ class ProcedureSettings:
     """The settings of one version.
 
     ``structure`` says which structure's agents receive the case: empty (any holder of the role), ``code:RS`` (that
-    structure) or ``champ:enfant`` (the school of the child chosen in that field).
+    structure) or ``champ:NOM`` (the structure chosen in that field, or the school of the child chosen in it).
     ``subject`` names the fields whose human text is the subject of the case in lists; an entry may name several,
     separated by spaces, whose texts are then joined by a space (a first and a last name).
+    ``opens_on`` and ``closes_on`` are the first and the last day (in Paris) on which a demande may be begun.
+    ``filers`` is a key of ``FILERS``. ``second_reader``: another administrator approves each publication.
     """
 
     title: str
@@ -87,12 +97,21 @@ class ProcedureSettings:
     next_steps: Mapping[str, str] = field(default_factory=dict)
     notifications: Mapping[str, Notification] = field(default_factory=dict)
     draft_days: int = 90
+    opens_on: date | None = None
+    closes_on: date | None = None
+    filers: str = "tous"
+    second_reader: bool = False
     settings: Mapping[str, Json] = field(default_factory=dict)
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
     """``text`` with its ``{variables}`` replaced; unknown ones stay, verify refuses them."""
     return _PLACEHOLDER.sub(lambda m: values.get(m.group(1), m.group(0)), text)
+
+
+def unknown_variables(text: str) -> list[str]:
+    """The ``{names}`` of a notification that mean nothing."""
+    return [name for name in dict.fromkeys(_PLACEHOLDER.findall(text)) if name not in NOTIFICATION_VARIABLES]
 
 
 _KEYS: Mapping[str, tuple[str, type]] = {
@@ -110,6 +129,10 @@ _KEYS: Mapping[str, tuple[str, type]] = {
     "sujet": ("subject", list),
     "service": ("service", str),
     "brouillon_jours": ("draft_days", int),
+    "ouverture": ("opens_on", date),
+    "fermeture": ("closes_on", date),
+    "deposants": ("filers", str),
+    "second_lecteur": ("second_reader", bool),
 }
 _SECTIONS = {"legal", "suite", "notifications", "reglages"}
 _STATUSES = {"brouillon", "en_attente", "traitement", "clos", "refuse", "annule", "a_completer"}
@@ -130,13 +153,14 @@ def read_settings(raw: bytes) -> ProcedureSettings:
             problems.append(f"demarche.toml : le réglage « {key} » n’existe pas ; retirez-le.")
             continue
         name, kind = _KEYS[key]
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or isinstance(value, datetime):
             problems.append(f"demarche.toml : « {key} » n’a pas la bonne forme ({_FRENCH[kind]} attendu).")
             continue
         values[name] = tuple(str(each) for each in value) if isinstance(value, list) else value
     problems += [f"demarche.toml : « {key} » manque." for key in ("titre", "resume", "categorie") if key not in data]
     if "category" in values and values["category"] not in CATEGORIES:
         problems.append(f"demarche.toml : la catégorie « {values['category']} » n’existe pas.")
+    problems += _contradictions(values)
     values["legal"] = _legal(data.get("legal", {}), problems)
     values["notifications"] = _notifications(data.get("notifications", {}), problems)
     values["next_steps"] = {str(k): str(v) for k, v in dict(data.get("suite", {})).items()}
@@ -146,7 +170,28 @@ def read_settings(raw: bytes) -> ProcedureSettings:
     return ProcedureSettings(**values)
 
 
-_FRENCH = {str: "un texte", int: "un nombre entier", bool: "true ou false", list: "une liste"}
+def _contradictions(values: Mapping[str, Any]) -> list[str]:
+    """What is well written and makes no sense."""
+    problems = []
+    if values.get("filers", "tous") not in FILERS:
+        problems.append(f"demarche.toml : « deposants » doit être un de ces mots : {', '.join(FILERS)}.")
+    if values.get("filers") == "foyers" and values.get("account") is False:
+        problems.append("demarche.toml : réservée aux foyers, la démarche demande un compte : écrivez compte = true.")
+    opens, closes = values.get("opens_on"), values.get("closes_on")
+    if opens and closes and closes < opens:
+        problems.append("demarche.toml : « fermeture » vient avant « ouverture » : corrigez l’une des deux dates.")
+    if not 1 <= values.get("draft_days", 90) <= 3650:
+        problems.append("demarche.toml : « brouillon_jours » est un nombre de jours entre 1 et 3650.")
+    return problems
+
+
+_FRENCH = {
+    str: "un texte",
+    int: "un nombre entier",
+    bool: "true ou false",
+    list: "une liste",
+    date: "une date comme 2026-09-01",
+}
 
 
 def _legal(raw: Any, problems: list[str]) -> LegalRegime:
@@ -170,9 +215,8 @@ def _notifications(raw: Any, problems: list[str]) -> dict[str, Notification]:
         subject, body = str(value.get("objet", "")), str(value.get("texte", ""))
         if not subject or not body:
             problems.append(f"{where} : « objet » et « texte » sont nécessaires.")
-        for name in _PLACEHOLDER.findall(subject + body):
-            if name not in NOTIFICATION_VARIABLES:
-                allowed = ", ".join(NOTIFICATION_VARIABLES)
-                problems.append(f"{where} : la variable {{{name}}} n’existe pas. Variables permises : {allowed}.")
+        for name in unknown_variables(subject + body):
+            allowed = ", ".join(NOTIFICATION_VARIABLES)
+            problems.append(f"{where} : la variable {{{name}}} n’existe pas. Variables permises : {allowed}.")
         made[status] = Notification(subject, body)
     return made

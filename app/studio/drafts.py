@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import new_id
-from app.engine.bundle import SETTINGS, Bundle, BundleError
+from app.engine.bundle import PROCESS, SETTINGS, Bundle, BundleError
+from app.engine.xml import XmlRefused, load_xml
 from app.errors import Conflict, NotFound, Refused
 from app.journal import record
 from app.outbox import emit
@@ -24,11 +25,13 @@ from app.policy import Actor, Permission, require
 from app.procedures.models import Procedure, Version
 from app.procedures.queries import bundle_archive, procedure_by_slug
 from app.procedures.settings import CATEGORIES, SettingsError, read_settings
-from app.studio.models import Draft
+from app.studio.models import Draft, DraftReader
 from app.studio.standard import standard_bundle
 
 GROUPED = timedelta(minutes=15)
 """Saves of one hand within this time are one entry of the journal."""
+PRESENT = timedelta(seconds=100)
+"""A page says every 45 seconds that it is open; one that missed two is closed."""
 MAX_TITLE = 120
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,58}[a-z0-9]")
 #: Words of the addresses under /admin/demarches and /demarches.
@@ -111,6 +114,7 @@ def _blank(slug: str, title: str, archive: bytes, base: Version | None) -> Draft
         revision=1,
         problems=[],
         scenario_report={},
+        authors=[],
         unrecorded=[],
         created_at=now,
         updated_at=now,
@@ -172,6 +176,7 @@ def draft_from(session: Session, actor: Actor, slug: str, title: str, bundle: Bu
     if not fresh:
         raise Conflict(f"{made.holder_label or 'Un collègue'} vient d’ouvrir un brouillon de cette démarche.")
     _hold(made, actor)
+    made.authors = [str(actor.id)]
     record(session, actor, "draft.created", "draft", made.id, slug=slug, how=how)
     session.flush()
     return made
@@ -189,7 +194,7 @@ def take_over(session: Session, actor: Actor, slug: str) -> Draft:
     draft = the_draft(session, slug, lock=True)
     if holds(draft, actor):
         return draft
-    _write_unrecorded(session, draft)
+    write_unrecorded(session, draft)
     if draft.holder_id is not None:
         draft.previous_id, draft.previous_label = draft.holder_id, draft.holder_label
         record(session, actor, "draft.taken_over", "draft", draft.id, slug=slug, held_by=str(draft.holder_id))
@@ -204,7 +209,7 @@ def release(session: Session, actor: Actor, slug: str) -> None:
     draft = the_draft(session, slug, lock=True)
     if not holds(draft, actor):
         return
-    _write_unrecorded(session, draft)
+    write_unrecorded(session, draft)
     draft.holder_id, draft.holder_label, draft.holder_since = None, "", None
     session.flush()
 
@@ -214,8 +219,8 @@ def discard(session: Session, actor: Actor, slug: str) -> None:
     require(actor, Permission.PROCEDURE_EDIT)
     draft = the_draft(session, slug, lock=True)
     if draft.holder_id is not None:
-        _must_hold(draft, actor)
-    _write_unrecorded(session, draft)
+        must_hold(draft, actor)
+    write_unrecorded(session, draft)
     record(session, actor, "draft.discarded", "draft", draft.id, slug=slug, revision=draft.revision)
     session.delete(draft)
     session.flush()
@@ -233,8 +238,8 @@ def save_files(session: Session, actor: Actor, slug: str, changes: Mapping[str, 
     """
     require(actor, Permission.PROCEDURE_EDIT)
     draft = the_draft(session, slug, lock=True)
-    _must_hold(draft, actor)
-    _must_be_current(draft, revision)
+    must_hold(draft, actor)
+    must_be_current(draft, revision)
     before = files_of(draft)
     after = {name: data for name, data in {**before, **changes}.items() if data is not None}
     touched = sorted(name for name in changes if before.get(name) != after.get(name))
@@ -246,7 +251,8 @@ def save_files(session: Session, actor: Actor, slug: str, changes: Mapping[str, 
         raise Refused(error.problems[0]) from error
     draft.revision += 1
     draft.updated_at, draft.saved_by = clock.now(), actor.label
-    draft.approval_revision = None
+    draft.approval_revision, draft.approval_refusal = None, ""
+    draft.authors = sorted({*draft.authors, str(actor.id)})
     if SETTINGS in touched:
         draft.title = _title(after[SETTINGS]) or draft.title
     _note_save(session, actor, draft, touched)
@@ -255,7 +261,37 @@ def save_files(session: Session, actor: Actor, slug: str, changes: Mapping[str, 
     return draft.revision
 
 
-def _must_hold(draft: Draft, actor: Actor) -> None:
+def save_process(session: Session, actor: Actor, slug: str, xml: bytes, revision: int) -> int:
+    """Writes the diagram. Raises Refused for XML that nobody may store (entities, DOCTYPE, bombs, not XML at all)."""
+    require(actor, Permission.PROCEDURE_EDIT)
+    try:
+        load_xml(xml, f"le fichier {PROCESS}")
+    except XmlRefused as refusal:
+        raise Refused(refusal.message) from refusal
+    return save_files(session, actor, slug, {PROCESS: xml}, revision)
+
+
+def note_presence(session: Session, actor: Actor, draft: Draft) -> list[str]:
+    """Says that the actor has the draft on her screen; gives the names of the others who do."""
+    require(actor, Permission.PROCEDURE_EDIT)
+    now = clock.now()
+    mine = session.get(DraftReader, (draft.id, actor.id))
+    if mine is None:
+        session.add(DraftReader(draft_id=draft.id, account_id=actor.id, label=actor.label, seen_at=now))
+    else:
+        mine.seen_at = now
+    session.flush()
+    others = (
+        select(DraftReader.label)
+        .where(DraftReader.draft_id == draft.id, DraftReader.account_id != actor.id)
+        .where(DraftReader.seen_at > now - PRESENT)
+        .order_by(DraftReader.label)
+    )
+    return list(session.scalars(others))
+
+
+def must_hold(draft: Draft, actor: Actor) -> None:
+    """Raises DraftMoved when somebody else has the draft in hand."""
     if holds(draft, actor):
         return
     if draft.holder_id is None:
@@ -269,7 +305,8 @@ def _must_hold(draft: Draft, actor: Actor) -> None:
     )
 
 
-def _must_be_current(draft: Draft, revision: int) -> None:
+def must_be_current(draft: Draft, revision: int) -> None:
+    """Raises DraftMoved when the draft is not the one that was seen."""
     if revision != draft.revision:
         who = draft.saved_by or draft.holder_label
         raise DraftMoved(
@@ -305,7 +342,7 @@ def _note_save(session: Session, actor: Actor, draft: Draft, touched: list[str])
         _record_saves(session, actor, draft)
 
 
-def _write_unrecorded(session: Session, draft: Draft) -> None:
+def write_unrecorded(session: Session, draft: Draft) -> None:
     """What its holder saved since the last entry, before the draft leaves her hand."""
     if draft.unrecorded:
         _record_saves(session, Actor("agent", draft.holder_id, draft.holder_label), draft)

@@ -22,6 +22,10 @@ class Draft(Base):
     ``problems`` are those of ``verified_revision`` (dicts of ``verify.Problem``); ``scenario_report`` is the outcome of
     the scenarios of ``scenario_revision``. A revision that is not the draft's own means: out of date.
 
+    ``authors`` are the ids of whoever saved: none of them may be the second reader. ``approval_*`` is the agreement
+    that was asked for ``approval_revision`` with ``note``. ``shipped_hash`` are the files of the newer release, if it
+    was accepted into this draft.
+
     ``unrecorded`` are the files saved since ``recorded_at``, the last entry in the journal (autosaves are grouped).
     """
 
@@ -46,11 +50,14 @@ class Draft(Base):
     scenario_report: Mapped[dict[str, Json]] = mapped_column(default=dict)
     scenario_revision: Mapped[int | None]
 
+    authors: Mapped[list[str]] = mapped_column(default=list)
+    shipped_hash: Mapped[str] = mapped_column(default="")
     note: Mapped[str] = mapped_column(LongText, default="")
     approval_revision: Mapped[int | None]
     approval_asked_by: Mapped[uuid.UUID | None]
     approval_asked_label: Mapped[str] = mapped_column(default="")
     approval_asked_at: Mapped[datetime | None]
+    approval_refusal: Mapped[str] = mapped_column(LongText, default="")
 
     unrecorded: Mapped[list[str]] = mapped_column(default=list)
     recorded_at: Mapped[datetime | None]

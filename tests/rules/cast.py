@@ -47,6 +47,8 @@ from app.messages.queries import messages_of
 from app.policy import SYSTEM, Actor
 from app.procedures.models import BundleRow
 from app.procedures.queries import published
+from app.studio import drafts
+from app.studio.views.tables import EMPTY_TABLE
 from app.town.models import Structure
 from app.town.operations import change_logo, prepare_logo
 from app.town.queries import forget_all
@@ -136,6 +138,7 @@ def make_cast(url: str, folder: Path) -> Cast:
         _agents(session, cast)
         change_logo(session, SYSTEM, prepare_logo(_png()))
     _cases(database, cast)
+    _draft_of_a_procedure(database, cast)
     with database.transaction() as session:
         _papers(session, cast, settings)
         _links(session, cast)
@@ -370,6 +373,15 @@ def _papers(session: Session, cast: Cast, settings: Settings) -> None:
             filename="mot.pdf", mime="application/pdf", size=len(PDF), pages=1, sha256="0" * 64, notes=[], scan="clean",
         )
     )  # fmt: skip
+
+
+def _draft_of_a_procedure(database: Database, cast: Cast) -> None:
+    """The administrator is changing « absence », which gets a decision table."""
+    admin = person(database, cast.accounts["admin"])
+    with database.transaction() as session:
+        held = drafts.open_draft(session, admin, "absence")
+        table = EMPTY_TABLE.format(id="commune").encode()
+        drafts.save_files(session, admin, "absence", {"decisions/commune.dmn": table}, held.revision)
 
 
 def _links(session: Session, cast: Cast) -> None:

@@ -12,9 +12,24 @@ from tests.rules.cast import PERSONAS, PRIVATE_WORDS, Cast
 from tests.rules.conftest import WalkOf
 from tests.rules.walk import rehearsal_of, routes
 
-_WORD = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.(pdf|zip|png|css|txt|ico|webmanifest))?")
+_WORD = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.(pdf|zip|png|css|txt|ico|json|bpmn|dmn|webmanifest))?")
 #: Parameters that are no uuid: a name that the commune publishes or chose, a hash, or a sealed token.
-NAMES = frozenset({"slug", "code", "name", "persona", "bundle_hash", "digest", "raw", "number", "what", "address"})
+NAMES = frozenset(
+    {
+        "slug",
+        "code",
+        "name",
+        "persona",
+        "bundle_hash",
+        "digest",
+        "raw",
+        "number",
+        "what",
+        "address",
+        "section",
+        "status",
+    }
+)
 ENGLISH = re.compile(
     "new|edit|delete|show|list|create|update|users?|settings|cases?|tasks?|child(ren)?|household|famil(y|ies)|files?|"
     "upload|download|log(in|out)|sign-(in|up|out)|passwords?|accounts?|search|reports?|reviews?|accept|refuse|release"

@@ -179,6 +179,8 @@ VARIANTS: dict[str, dict[str, str]] = {
 TEXTS = {
     "slug": "absence",
     "number": "1",
+    "section": "presentation",
+    "status": "clos",
     "name": "commune",
     "code": "comptabilite",
     "persona": "julie-fontaine",

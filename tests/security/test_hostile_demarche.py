@@ -65,8 +65,8 @@ def test_names_of_a_diagram_and_of_a_form_are_words_on_every_page(living: Living
         ("manager", "/agent/taches"),
         ("manager", f"/agent/demandes/{sent}"),
         ("admin", "/admin/demarches"),
-        ("admin", "/admin/demarches/contact"),
-        ("admin", f"/admin/demarches/contact/verification/{bundle.hash}"),
+        ("admin", "/admin/demarches/contact/diagramme"),
+        ("admin", "/admin/demarches/contact/versions"),
     ):
         answer = living.client(persona).get(path)
         assert answer.status_code == 200, path

@@ -7,7 +7,8 @@ early only where going on would make no sense: an unreadable diagram, or one who
 from collections.abc import Mapping
 
 from app.engine.bpmn_reader import read_graph
-from app.engine.graph import GraphRefused
+from app.engine.graph import Graph, GraphRefused
+from app.engine.verify import variables
 from app.engine.verify.exploration import check_tokens
 from app.engine.verify.folder import read_folder
 from app.engine.verify.people import check_people
@@ -21,7 +22,7 @@ from app.engine.verify.problems import (
     Report,
 )
 from app.engine.verify.references import check_references
-from app.engine.verify.structure import check_structure
+from app.engine.verify.structure import check_structure, check_supported
 from app.engine.verify.variables import check_variables
 from app.engine.xml import XmlRefused, load_xml
 
@@ -32,6 +33,8 @@ __all__ = [
     "OperationFacts",
     "ParameterFacts",
     "Problem",
+    "known_at",
+    "unsupported",
     "verify",
 ]
 
@@ -62,4 +65,20 @@ def verify(files: Mapping[str, bytes], catalogue: Catalogue) -> list[Problem]:
     if not drawing.has_errors:
         check_variables(graph, folder, catalogue, report)
         check_tokens(graph, report)
+    return report.problems()
+
+
+def known_at(graph: Graph, files: Mapping[str, bytes], catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
+    """Node → the variables that may be known when it begins. Empty when the drawing is too wrong to be followed."""
+    drawing = Report(graph)
+    check_structure(graph, drawing)
+    if drawing.has_errors:
+        return {}
+    return variables.known_at(graph, read_folder(files, catalogue, Report()), catalogue)
+
+
+def unsupported(graph: Graph) -> list[Problem]:
+    """The elements of a diagram that the portal does not run, each with what to draw instead."""
+    report = Report(graph)
+    check_supported(graph, report)
     return report.problems()

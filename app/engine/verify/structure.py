@@ -68,6 +68,18 @@ def check_structure(graph: Graph, report: Report) -> None:
         _check_kind(graph, node, report)
 
 
+def check_supported(graph: Graph, report: Report) -> None:
+    """Reports only the elements that the portal does not run at all, whatever surrounds them."""
+    for unknown in graph.unknown:
+        _refuse(unknown, unknown.tag, report)
+    for node in graph.nodes.values():
+        if node.kind == "task":
+            _refuse(node, "task", report)
+        for event in node.events:
+            if event.kind not in _EVENT_NAMES:
+                _refuse(node, event.kind, report)
+
+
 def _refuse(where: Unknown | Node, tag: str, report: Report) -> None:
     what, remedy = _INSTEAD.get(tag, (f"un élément « {tag} »", "Supprimez-le, ou remplacez-le par un élément courant"))
     report.error(where, f"Le diagramme contient {what}, ce que le portail n’exécute pas.", f"{remedy}.")

@@ -33,6 +33,15 @@ def check_variables(graph: Graph, folder: Folder, catalogue: Catalogue, report: 
             _check_gateway(graph, node, folder, report)
 
 
+def known_at(graph: Graph, folder: Folder, catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
+    """Node → the variables that may be known when it begins; what a called démarche leaves is not listed."""
+    produced = {node.id: _produced(node, folder, catalogue) for node in graph.nodes.values()}
+    flow = Dataflow(graph, produced, INITIAL_VARIABLES)
+    return {
+        node.id: (flow.before(node).certainly | flow.before(node).perhaps) - {ANYTHING} for node in graph.nodes.values()
+    }
+
+
 def _check_use(node: Node, use: Use, report: Report) -> None:
     for name in sorted(use.names - use.known.certainly):
         if name not in use.known.perhaps and ANYTHING not in use.known.perhaps:

@@ -1,0 +1,79 @@
+"""Forms of the studio that are not settings: a new démarche, an import, a publication."""
+
+from wtforms import BooleanField, FileField, SelectField
+
+from forms.accounts import AccountForm, BlockField, LineField
+from forms.administration import Needed, block, line
+
+
+class NewProcedureForm(AccountForm):
+    """What a new démarche needs before its draft exists. Choices are set by the view."""
+
+    title = LineField(
+        "Titre",
+        description="Ce que la famille lit dans le catalogue, par exemple «\u00a0Inscrire un enfant au centre\u00a0».",
+        filters=line(120),
+        validators=[Needed("Donnez un titre à la démarche.")],
+    )
+    slug = LineField(
+        "Identifiant",
+        description="Il sert d’adresse et ne changera plus\u00a0: en minuscules, sans accent, avec des tirets, "
+        "par exemple «\u00a0inscription-centre\u00a0».",
+        filters=line(60),
+        validators=[Needed("Donnez un identifiant à la démarche.")],
+        render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
+    )
+    summary = BlockField("En une phrase, à quoi sert-elle\u00a0?", filters=block(300), render_kw={"rows": 2})
+    category = SelectField("Catégorie")
+
+
+class ImportForm(AccountForm):
+    """A démarche that comes as a file; identifier and title are for a diagram alone."""
+
+    archive = FileField(
+        "Fichier",
+        description="Une archive zip de démarche (celle que donne «\u00a0Télécharger\u00a0»), ou un diagramme BPMN 2.0 "
+        "seul (.bpmn, .xml) fait avec un autre outil. 8\u00a0Mo au plus.",
+        render_kw={"accept": ".zip,.bpmn,.xml,application/zip"},
+    )
+    slug = LineField(
+        "Identifiant",
+        description="Pour un diagramme seul\u00a0: l’adresse de la nouvelle démarche, en minuscules, sans accent.",
+        filters=line(60),
+        render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
+    )
+    title = LineField("Titre", description="Pour un diagramme seul.", filters=line(120))
+    replace = BooleanField("Remplacer mon brouillon, si j’en ai un de cette démarche")
+
+
+class NoteForm(AccountForm):
+    """What changes and why, in a few words."""
+
+    note = BlockField(
+        "Ce qui change",
+        description="Vos collègues le liront dans la liste des versions.",
+        filters=block(2000),
+        render_kw={"rows": 3},
+    )
+
+
+class RollbackForm(AccountForm):
+    """Why an older version comes back."""
+
+    note = BlockField(
+        "Pourquoi revenir à cette version\u00a0?",
+        filters=block(2000),
+        validators=[Needed("Dites pourquoi vous revenez à cette version.")],
+        render_kw={"rows": 3},
+    )
+
+
+class RefusalForm(AccountForm):
+    """Why the second reader does not agree."""
+
+    reason = BlockField(
+        "Pourquoi refuser\u00a0?",
+        filters=block(2000),
+        validators=[Needed("Dites pourquoi, pour que la personne puisse corriger.")],
+        render_kw={"rows": 3},
+    )
