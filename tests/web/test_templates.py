@@ -147,6 +147,12 @@ def test_every_error_says_what_happened_and_offers_one_action(code: int) -> None
     assert re.search(r"conserv|Rien n’a|rien changé|vérifiez", html), "what becomes of what was typed"
 
 
+def test_a_conflict_speaks_of_a_sending_only_to_whoever_sent_something() -> None:
+    html = make_portal().test_client().get("/erreur/409").text
+    assert "Votre envoi" not in html
+    assert "C’est déjà fait" not in html, "a démarche that is closed was not done"
+
+
 def test_the_message_of_a_refusal_is_shown_escaped() -> None:
     html = render(make_portal(), "{% include 'errors/409.html' %}", message=HOSTILE + "Déjà traitée par Nadia")
     assert "Déjà traitée par Nadia" in html
