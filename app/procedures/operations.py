@@ -154,6 +154,7 @@ def install_shipped(session: Session, folder: Path, actor: Actor = SYSTEM) -> li
         if slug not in installed:
             made.append(publish(session, actor, slug, bundles[slug], "Version livrée avec le portail."))
             session.merge(Shipped(slug=slug, base_hash=bundles[slug].hash))
+    session.flush()
     return made
 
 

@@ -72,6 +72,9 @@ def adapt(raw: bytes, slug: str, title: str) -> Adapted:
     if problems := unsupported(graph):
         raise Unsupported(problems)
     _rename(root, graph.id, slug, title)
+    # the prefixes of standard names may be used inside attributes (« bpmn:tFormalExpression »)
+    standard = [prefix for prefix, uri in root.nsmap.items() if prefix and _standard(f"{{{uri}}}")]
+    etree.cleanup_namespaces(root, keep_ns_prefixes=standard)
     xml = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
     return Adapted(xml, title, tuple(left_out))
 
