@@ -93,7 +93,15 @@ def _nav(actor: Any) -> list[Any]:
     if request.path.startswith("/admin"):
         return list(admin_menu(actor))
     # whoever only administers finds the way back to it on the public pages too
-    return list(menu(actor, rooms.unread_count(g.db, actor)) or admin_menu(actor))
+    return list(menu(actor, _unread(actor)) or admin_menu(actor))
+
+
+def _unread(actor: Any) -> int:
+    """Read with the session at the beginning of the request; again where this very page may have opened a message."""
+    person = identity.current_account()
+    if person is None or request.path.startswith("/messages"):
+        return rooms.unread_count(g.db, actor)
+    return int(person.also.get("unread") or 0)
 
 
 def _account() -> dict[str, str] | None:

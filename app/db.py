@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Connection,
     DateTime,
     Engine,
     LargeBinary,
@@ -25,7 +26,8 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 Json = Any  # JSON scalars, lists and dicts: mypy has no useful recursive type through SQLAlchemy
@@ -129,6 +131,87 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
     )
 
 
+class PortalSession(Session):
+    """A session that may hold writes back, to send them in one trip with what comes next (see ``app.hot``).
+
+    Each trip to PostgreSQL costs two changes of process, more than most of our statements do. Whatever asks the
+    database for something sends what is held first, so nobody can tell.
+    """
+
+    def hold(self, sql: str, parameters: Any) -> None:
+        """Keeps a statement of the driver, whose result nobody needs, for the next trip."""
+        self.info.setdefault("held", []).append((sql, parameters))
+
+    def take_held(self) -> list[tuple[str, Any]]:
+        """What is held, now the caller's to send."""
+        held: list[tuple[str, Any]] = self.info.pop("held", [])
+        return held
+
+    def settle(self, *, commit: bool = False) -> None:
+        """Sends what is held; with ``commit``, the commit too, of which SQLAlchemy must then still be told."""
+        if not (held := self.take_held()):
+            return
+        connection = super().connection()
+        for listener in connection.dispatch.commit if commit else ():
+            listener(connection)
+        with pipelined(connection) as driver:
+            for sql, parameters in held:
+                driver.execute(sql, parameters)
+            if commit:
+                driver.execute("COMMIT", prepare=False)
+
+    def connection(self, *args: Any, **kwargs: Any) -> Connection:
+        self.settle()
+        return super().connection(*args, **kwargs)
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        self.settle()
+        return super().execute(*args, **kwargs)
+
+    def scalar(self, *args: Any, **kwargs: Any) -> Any:
+        self.settle()
+        return super().scalar(*args, **kwargs)
+
+    def scalars(self, *args: Any, **kwargs: Any) -> Any:
+        self.settle()
+        return super().scalars(*args, **kwargs)
+
+    def flush(self, *args: Any, **kwargs: Any) -> None:
+        if self._is_clean():
+            return
+        self.settle()
+        super().flush(*args, **kwargs)
+
+    def begin_nested(self) -> SessionTransaction:
+        self.settle()
+        return super().begin_nested()
+
+
+@contextmanager
+def pipelined(connection: Connection) -> Iterator[Any]:
+    """The driver's connection to PostgreSQL, whose statements leave together; errors come at the end of the block."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield driver
+    except Exception as error:
+        raise as_told(connection, "", error) from error
+
+
+def as_told(connection: Connection, sql: str, error: Exception) -> BaseException:
+    """The driver's error as SQLAlchemy tells it, without the parameters: people typed them (R-78)."""
+    dialect = connection.dialect
+    driver_error = dialect.loaded_dbapi.Error
+    if not isinstance(error, driver_error):
+        return error
+    lost = dialect.is_disconnect(error, connection.connection, None)
+    if lost:
+        connection.invalidate(error)
+    return DBAPIError.instance(
+        sql, None, error, driver_error, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+    )
+
+
 BeforeCommit = Callable[[Session], None]
 
 
@@ -137,7 +220,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.engine = make_engine(url, pool_size=pool_size)
-        self._sessions = sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        self._sessions = sessionmaker(self.engine, class_=PortalSession, expire_on_commit=False, autoflush=False)
         self.before_commit: list[BeforeCommit] = []
 
     @contextmanager
@@ -157,6 +240,7 @@ class Database:
             session.flush()
             for prepare in self.before_commit:
                 prepare(session)
+            session.settle(commit=True)
             session.commit()
         except BaseException:
             session.rollback()

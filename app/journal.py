@@ -12,14 +12,17 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
+from weakref import WeakSet
 
-from sqlalchemy import Index, Table, bindparam, func, insert, select, update
+from sqlalchemy import Index, Insert, String, Table, bindparam, func, select, update
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
 from app.db import Base, Json
+from app.hot import Hot, adding
 from app.policy import Actor
 
 GENESIS = "0" * 64
@@ -61,9 +64,9 @@ class JournalHead(Base):
     hash: Mapped[str]
 
 
-def _digest(previous: str, row: dict[str, Json]) -> str:
+def _told(row: dict[str, Json]) -> str:
+    """What the hash of an entry covers, but for the previous hash: JSON with sorted keys, of which ``seq`` is last."""
     content = {
-        "seq": row["seq"],
         "at": row["at"].isoformat(timespec="microseconds"),
         "actor_kind": row["actor_kind"],
         "actor_id": str(row["actor_id"]) if row["actor_id"] else None,
@@ -73,8 +76,11 @@ def _digest(previous: str, row: dict[str, Json]) -> str:
         "object_id": str(row["object_id"]) if row["object_id"] else None,
         "details": row["details"],
     }
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))[:-1]
+
+
+def _digest(previous: str, row: dict[str, Json]) -> str:
+    return hashlib.sha256(f'{previous}\n{_told(row)},"seq":{row["seq"]}}}'.encode()).hexdigest()
 
 
 def record(
@@ -105,17 +111,46 @@ def record(
     )
 
 
-# Built once: every transaction that writes runs these three.
-_HEAD = select(JournalHead.seq, JournalHead.hash).where(JournalHead.id == 1).with_for_update()
-_ENTRIES = cast(Table, JournalEntry.__table__)
-_ADD_ENTRIES = insert(_ENTRIES)
-_MOVE_HEAD = update(cast(Table, JournalHead.__table__)).values(seq=bindparam("end"), hash=bindparam("end_hash"))
+# Built once: every transaction that writes runs them.
+_HEADS, _ENTRIES = cast(Table, JournalHead.__table__), cast(Table, JournalEntry.__table__)
+_HEAD = select(_HEADS.c.id, _HEADS.c.seq, _HEADS.c.hash).where(_HEADS.c.id == 1).with_for_update()
+_READ_HEAD = Hot(_HEAD)
+_ADD_ENTRIES = Hot(adding(_ENTRIES))
+_MOVE_HEAD = Hot(update(_HEADS).values(seq=bindparam("end"), hash=bindparam("end_hash")))
+
+
+def _add_one() -> Insert:
+    """On PostgreSQL, which can hash, one entry (what most transactions write) is chained and written in one statement.
+
+    Its parameters are those of the row and ``told``, what its hash covers beside the previous hash and its number.
+    """
+    head = _HEAD.cte("head")
+    number = head.c.seq + 1
+    covered = head.c.hash + bindparam("told", type_=String) + sql_cast(number, String) + "}"
+    digest = func.encode(func.sha256(func.convert_to(covered, "UTF8")), "hex")
+    values = (head.c.id, number.label("seq"), head.c.hash.label("previous_hash"), digest.label("hash"))
+    chained = select(*values).cte("chained")
+    moved = update(_HEADS).values(seq=chained.c.seq, hash=chained.c.hash).where(_HEADS.c.id == chained.c.id)
+    # without a head these are NULL, and the whole is refused
+    row = {name: select(chained.c[name]).scalar_subquery() for name in ("seq", "previous_hash", "hash")}
+    return adding(_ENTRIES, **row).add_cte(moved.cte("moved"))
+
+
+_ADD_ONE = Hot(_add_one())
+_headed: WeakSet[Any] = WeakSet()
+"""The databases whose chain is known to have a head."""
 
 
 def append_pending(session: Session) -> None:
-    """Chains and writes what ``record`` gathered: three statements whatever their number. Called before commit."""
+    """Chains and writes what ``record`` gathered: three statements whatever their number, on PostgreSQL one for one
+    entry. Called before commit."""
     pending: list[dict[str, Json]] = session.info.pop("journal", [])
     if not pending:
+        return
+    engine = session.get_bind()
+    if len(pending) == 1 and engine in _headed:
+        row = pending[0]
+        _ADD_ONE.later(session, row | {"told": f'\n{_told(row)},"seq":'})
         return
     seq, previous = _locked_head(session)
     for row in pending:
@@ -123,22 +158,24 @@ def append_pending(session: Session) -> None:
         row["seq"] = seq
         row["previous_hash"] = previous
         previous = row["hash"] = _digest(previous, row)
-    connection = session.connection()
-    connection.execute(_ADD_ENTRIES, pending)
-    connection.execute(_MOVE_HEAD, {"end": seq, "end_hash": previous})
+    _ADD_ENTRIES.run(session, pending)
+    _MOVE_HEAD.run(session, {"end": seq, "end_hash": previous})
+    if engine.dialect.name == "postgresql":
+        _headed.add(engine)
 
 
 def _locked_head(session: Session) -> tuple[int, str]:
     """Where the chain ends, locked until the commit; the very first writers wait for one another too."""
-    head = session.execute(_HEAD).one_or_none()
-    if head is None:
+    heads = _READ_HEAD.rows(session)
+    if not heads:
         first = {"id": 1, "seq": 0, "hash": GENESIS}
         if session.get_bind().dialect.name == "sqlite":
             session.execute(sqlite.insert(JournalHead).values(first).on_conflict_do_nothing())
         else:
             session.execute(postgresql.insert(JournalHead).values(first).on_conflict_do_nothing())
-        head = session.execute(_HEAD).one()
-    return head.seq, head.hash
+        heads = _READ_HEAD.rows(session)
+    _, seq, last = heads[0]
+    return seq, last
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import Index, Table, and_, insert, or_, select, text, update
+from sqlalchemy import Index, Table, and_, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
 from app.db import Base, Json, LongText, new_id
+from app.hot import Hot, adding
 
 RESEND_AFTER = timedelta(seconds=60)
 MAX_ATTEMPTS = 8
@@ -46,7 +47,7 @@ class OutboxFact(Base):
     error: Mapped[str | None] = mapped_column(LongText)
 
 
-_ADD = insert(cast(Table, OutboxFact.__table__))
+_ADD = Hot(adding(cast(Table, OutboxFact.__table__)))
 
 
 def emit(session: Session, kind: str, *, due_at: datetime | None = None, **payload: Json) -> uuid.UUID:
@@ -72,7 +73,7 @@ def emit(session: Session, kind: str, *, due_at: datetime | None = None, **paylo
 def write_pending(session: Session) -> None:
     """Writes what ``emit`` gathered, in one statement. Called before commit."""
     if pending := session.info.pop("outbox", []):
-        session.connection().execute(_ADD, pending)
+        _ADD.later(session, pending)
 
 
 def claim_batch(session: Session, limit: int = 100) -> Sequence[OutboxFact]:

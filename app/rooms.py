@@ -53,6 +53,17 @@ def load() -> None:
     """Imports every part; idempotent."""
     for name in PARTS:
         importlib.import_module(name)
+    _read_along()
+
+
+def _read_along() -> None:
+    """What every page of a parent needs of two rooms, read with her session."""
+    from app.accounts.sessions import read_along
+    from app.families.queries import household_of_account
+    from app.messages.queries import unread_of_account
+
+    read_along("household_id", household_of_account)
+    read_along("unread", unread_of_account)
 
 
 def register(app: Portal) -> None:

@@ -16,6 +16,7 @@ from app.agenda.queries import KEPT_ACTIVITIES
 from app.composition import open_database
 from app.config import Settings, settings_from
 from app.db import Base, Database
+from app.procedures.queries import KEPT_PUBLISHED
 from app.town.queries import forget_all
 from tests.journeys.browser import chromium
 from tests.services import fresh_postgresql
@@ -83,6 +84,7 @@ def forget_kept() -> None:
     """What the process keeps of a database must not outlive a test."""
     forget_all()
     KEPT_ACTIVITIES.forget()
+    KEPT_PUBLISHED.forget()
 
 
 def empty(database: Database) -> None:

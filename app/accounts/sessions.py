@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, cast
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import clock, journal
 from app.accounts.models import Account, GrantRow, LoginSession, Role
 from app.accounts.sealing import fingerprint
 from app.errors import NotFound
+from app.hot import Hot
 from app.policy import Actor, Grant
 from app.town.queries import town_settings
 
@@ -28,7 +31,10 @@ TOUCH_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class SignedIn:
-    """The person behind a request and her session; ``actor`` is what operations receive."""
+    """The person behind a request and her session; ``actor`` is what operations receive.
+
+    ``also`` holds what the composition had read with her (``read_along``).
+    """
 
     id: uuid.UUID
     session_id: uuid.UUID
@@ -46,6 +52,7 @@ class SignedIn:
     last_seen_at: datetime
     ends_at: datetime
     actor: Actor
+    also: Mapping[str, Any]
 
     @property
     def name(self) -> str:
@@ -75,71 +82,90 @@ def actor_of(session: Session, account: Account) -> Actor:
     )
 
 
+_SESSIONS = cast(Table, LoginSession.__table__)
+_ACCOUNTS = cast(Table, Account.__table__)
+_GRANTS = cast(Table, GrantRow.__table__)
+_ROLES = cast(Table, Role.__table__)
 _PERSON = (
-    Account.id,
-    LoginSession.id.label("session_id"),
-    Account.kind,
-    Account.email,
-    Account.civility,
-    Account.first_name,
-    Account.last_name,
-    Account.capacity,
-    Account.phone,
-    Account.must_change_password,
-    Account.must_review_household,
-    Account.totp_enabled_at,
-    LoginSession.second_factor_at,
-    LoginSession.last_seen_at,
-    LoginSession.ends_at,
-    GrantRow.role_code,
-    GrantRow.structure_id,
-    Role.permissions,
+    _ACCOUNTS.c.id,
+    _SESSIONS.c.id.label("session_id"),
+    _ACCOUNTS.c.kind,
+    _ACCOUNTS.c.email,
+    _ACCOUNTS.c.civility,
+    _ACCOUNTS.c.first_name,
+    _ACCOUNTS.c.last_name,
+    _ACCOUNTS.c.capacity,
+    _ACCOUNTS.c.phone,
+    _ACCOUNTS.c.must_change_password,
+    _ACCOUNTS.c.must_review_household,
+    _ACCOUNTS.c.totp_enabled_at,
+    _SESSIONS.c.second_factor_at,
+    _SESSIONS.c.last_seen_at,
+    _SESSIONS.c.ends_at,
 )
+_GRANT = (_GRANTS.c.role_code, _ROLES.c.permissions, _GRANTS.c.structure_id)
+
+_along: dict[str, ColumnElement[Any]] = {}
 
 
-# Built once: every request of a person who is signed in runs it.
-_SIGNED_IN = (
-    select(*_PERSON)
-    .select_from(LoginSession)
-    .join(Account, Account.id == LoginSession.account_id)
-    .outerjoin(GrantRow, GrantRow.account_id == Account.id)
-    .outerjoin(Role, Role.code == GrantRow.role_code)
-    .where(
-        LoginSession.token_hash == bindparam("fingerprint"),
-        LoginSession.revoked_at.is_(None),
-        LoginSession.expires_at > bindparam("now"),
-        Account.state == "active",
+def read_along(name: str, value: Callable[[ColumnElement[uuid.UUID]], ColumnElement[Any]]) -> None:
+    """Reads one more value of a person with her session: what every page of hers needs from a room above this one.
+
+    ``value`` is given the account's id and makes a scalar of it; it is found in ``SignedIn.also``. For the composition.
+    """
+    _along[name] = value(_ACCOUNTS.c.id).label(name)
+    _signed_in_statement.cache_clear()
+
+
+@cache
+def _signed_in_statement() -> Hot:
+    """Built once: every request of a person who is signed in runs it."""
+    return Hot(
+        select(*_PERSON, *_GRANT, *_along.values())
+        .select_from(_SESSIONS)
+        .join(_ACCOUNTS, _ACCOUNTS.c.id == _SESSIONS.c.account_id)
+        .outerjoin(_GRANTS, _GRANTS.c.account_id == _ACCOUNTS.c.id)
+        .outerjoin(_ROLES, _ROLES.c.code == _GRANTS.c.role_code)
+        .where(
+            _SESSIONS.c.token_hash == bindparam("fingerprint"),
+            _SESSIONS.c.revoked_at.is_(None),
+            _SESSIONS.c.expires_at > bindparam("now"),
+            _ACCOUNTS.c.state == "active",
+        )
     )
-)
 
 
 def signed_in(session: Session, token: str) -> SignedIn | None:
     """Who holds this session token, with her grants; ``None`` when it is unknown, revoked or too old. One statement."""
-    rows = session.execute(_SIGNED_IN, {"fingerprint": fingerprint(token), "now": clock.now()}).all()
+    rows = _signed_in_statement().rows(session, fingerprint=fingerprint(token), now=clock.now())
     if not rows:
         return None
-    first = rows[0]
+    person, rest = rows[0][: len(_PERSON)], len(_PERSON) + len(_GRANT)
     grants = tuple(
-        Grant(row.role_code, frozenset(row.permissions), row.structure_id) for row in rows if row.role_code is not None
+        Grant(code, frozenset(permissions), structure_id)
+        for code, permissions, structure_id in (row[len(_PERSON) : rest] for row in rows)
+        if code is not None
     )
-    label = _account_label(first.first_name, first.last_name, first.capacity)
+    account_id, session_id, kind, email, civility, first_name, last_name, capacity, phone, *marks = person
+    must_change_password, must_review_household, totp_enabled_at, second_factor_at, last_seen_at, ends_at = marks
     return SignedIn(
-        id=first.id,
-        session_id=first.session_id,
-        kind=first.kind,
-        email=first.email,
-        civility=first.civility,
-        first_name=first.first_name,
-        last_name=first.last_name,
-        capacity=first.capacity,
-        phone=first.phone,
-        must_change_password=first.must_change_password,
-        must_review_household=first.must_review_household,
-        second_factor_set_up=first.totp_enabled_at is not None,
-        second_factor_at=first.second_factor_at,
-        last_seen_at=first.last_seen_at,
-        ends_at=first.ends_at,
-        actor=Actor(first.kind, first.id, label, grants),
+        id=account_id,
+        session_id=session_id,
+        kind=kind,
+        email=email,
+        civility=civility,
+        first_name=first_name,
+        last_name=last_name,
+        capacity=capacity,
+        phone=phone,
+        must_change_password=must_change_password,
+        must_review_household=must_review_household,
+        second_factor_set_up=totp_enabled_at is not None,
+        second_factor_at=second_factor_at,
+        last_seen_at=last_seen_at,
+        ends_at=ends_at,
+        actor=Actor(kind, account_id, _account_label(first_name, last_name, capacity), grants),
+        also=dict(zip(_along, rows[0][rest:], strict=True)),
     )
 
 

@@ -6,16 +6,18 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import cast
 
 from markupsafe import Markup
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.orm import Session
 
-from app.cases.models import Answer, Case, Draft
+from app.cases.models import Answer, Case
 from app.cases.operations import runtime
 from app.cases.queries import Opened
 from app.engine.bundle import PROCESS
 from app.engine.models import Task
+from app.hot import Hot, entities
 from app.messages.models import Thread
 from app.policy import FAMILY_LANE, Actor
 from app.procedures.diagram import StepInWords, read_drawing, steps_in_words
@@ -23,26 +25,21 @@ from app.procedures.diagram_svg import picture
 from app.procedures.queries import Content
 
 
-def task_in_hand(actor: Actor, tasks: Sequence[Task]) -> Task | None:
-    """The step this page is for: his own first, then one he may take, then one that waits for somebody else."""
-
-    def rank(task: Task) -> int:
-        if task.lane == FAMILY_LANE or not actor.holds(task.lane, task.structure_id):
-            return 3
-        return 0 if task.assignee_id == actor.id else 1 if task.assignee_id is None else 2
-
-    return min(tasks, key=rank, default=None)
-
-
-def with_task(session: Session, opened: Opened, task: Task) -> Opened:
-    """The same demande with this step, and what the agent typed in it since it opened.
+def step_in_hand(actor: Actor, found: Sequence[Opened]) -> Opened:
+    """The step this page is for: his own first, then one he may take, then one that waits for somebody else.
 
     What was typed the last time the demande came by this step is history, not a draft.
     """
-    draft = session.get(Draft, (opened.case.id, task.node)) if task.form else None
-    if draft is not None and draft.updated_at < task.opened_at:
-        draft = None
-    return replace(opened, task=task, draft=draft)
+
+    def rank(opened: Opened) -> int:
+        task = opened.task
+        if task is None or task.lane == FAMILY_LANE or not actor.holds(task.lane, task.structure_id):
+            return 3
+        return 0 if task.assignee_id == actor.id else 1 if task.assignee_id is None else 2
+
+    opened = min(found, key=rank)
+    stale = opened.task and opened.draft and opened.draft.updated_at < opened.task.opened_at
+    return replace(opened, draft=None) if stale else opened
 
 
 # -- what was sent, what changed -----------------------------------------------------------------------------------
@@ -153,8 +150,16 @@ def pieces_named(content: Content, answers: Sequence[Answer]) -> set[str]:
 
 def threads_about(session: Session, case_id: uuid.UUID) -> Sequence[Thread]:
     """The conversations about a demande, those where somebody wrote."""
-    query = select(Thread).where(Thread.case_id == case_id, Thread.talk.is_(True)).order_by(Thread.last_at.desc())
-    return session.scalars(query.limit(10)).all()
+    return entities(session, Thread, _THREADS_ABOUT.rows(session, case=case_id))
+
+
+_THREADS = cast(Table, Thread.__table__)
+_THREADS_ABOUT = Hot(
+    select(*_THREADS.c)
+    .where(_THREADS.c.case_id == bindparam("case"), _THREADS.c.talk.is_(True))
+    .order_by(_THREADS.c.last_at.desc())
+    .limit(10)
+)
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,15 @@ from app import clock
 from app.cases.models import Draft
 from app.db import Json
 from app.engine.models import Task
+from app.hot import Hot
 
 _DRAFTS = cast(Table, Draft.__table__)
+_ROW = {column.key: bindparam(column.key, type_=column.type) for column in _DRAFTS.columns}
 _ADD = {
-    "sqlite": sqlite.insert(_DRAFTS).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
-    "postgresql": postgresql.insert(_DRAFTS).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
+    "sqlite": Hot(sqlite.insert(_DRAFTS).values(_ROW).on_conflict_do_nothing()),
+    "postgresql": Hot(postgresql.insert(_DRAFTS).values(_ROW).on_conflict_do_nothing()),
 }
-_CHANGE = (
+_CHANGE = Hot(
     update(_DRAFTS)
     .where(
         _DRAFTS.c.case_id == bindparam("of_case", type_=Uuid()),
@@ -45,8 +47,7 @@ def keep_draft(session: Session, task: Task, draft: Draft | None, values: Mappin
     made = Draft(case_id=task.case_id, node=task.node, values=dict(values), page=page, revision=1)
     made.updated_at = clock.now()
     row = {column.key: getattr(made, column.key) for column in _DRAFTS.columns}
-    connection = session.connection()
-    added = connection.execute(_ADD[connection.dialect.name], row).rowcount == 1
+    added = _ADD[session.get_bind().dialect.name].run(session, row) == 1
     return made if added else _too_late(session, task, values, page)
 
 
@@ -59,7 +60,7 @@ def _change(session: Session, draft: Draft, values: Mapping[str, Json], page: in
     }
     written = {f"new_{name}": value for name, value in after.items()}
     read = {"of_case": draft.case_id, "of_node": draft.node, "read": draft.revision}
-    if session.connection().execute(_CHANGE, written | read).rowcount != 1:
+    if _CHANGE.run(session, written | read) != 1:
         return False
     for name, value in after.items():
         set_committed_value(draft, name, value)

@@ -76,7 +76,7 @@ def fire_timers_of(session: Session, case_id: uuid.UUID) -> Outcome | None:
 
 def _moved(session: Session, actor: Actor, opened: Opened, outcome: Outcome, action: str) -> None:
     before = opened.case.status
-    _follow(opened.case, outcome)
+    _follow(session, opened.case, outcome)
     record(session, actor, action, "case", opened.case.id, status=opened.case.status)
     _tell(session, opened.case, before, outcome, first_filing=False)
 

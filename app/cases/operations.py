@@ -10,9 +10,9 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, Uuid, bindparam, delete, func, insert, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -20,6 +20,7 @@ from app.cases.drafts import keep_draft
 from app.cases.legal import implicit_on
 from app.cases.models import Answer, Case, Draft
 from app.cases.queries import Description, Opened, Who, description_of, facts_of, is_mine
+from app.cases.writing import ADD_ANSWER, KEEP, add_case, write_case
 from app.db import Json, new_id
 from app.documents.operations import confirm_documents
 from app.engine.models import Task
@@ -63,7 +64,8 @@ def open_case(
     household_id: uuid.UUID | None = None,
     data: Mapping[str, Json] | None = None,
 ) -> tuple[Case, Outcome]:
-    """Starts a demande as a draft. An agent files it for a family (``channel`` guichet, R-11), giving its household."""
+    """Starts a demande as a draft. An agent files it for a family (``channel`` guichet, R-11), giving its household;
+    that of a parent is looked up when it is not given."""
     actor = who.actor
     owner: uuid.UUID | None = actor.id if actor.kind == "parent" else None
     if actor.is_agent:
@@ -76,8 +78,7 @@ def open_case(
         household_id = household_id_of(session, owner)
     require_filer(content_of(session, procedure.bundle_hash).settings, actor, household_id)
     case = _draft(who, procedure, channel, household_id)
-    session.add(case)
-    session.flush()
+    add_case(session, case)
     outcome = runtime.start(
         session, actor, facts_of(case), procedure.bundle_hash, initial_data(case) | dict(data or {})
     )
@@ -188,11 +189,12 @@ def submit(session: Session, who: Who, opened: Opened, values: Mapping[str, Json
         case.reason = _reason(values)
     outcome = runtime.complete(session, actor, facts_of(case, described), opened.instance, task.id, values)
     _describe(case, described)
-    _follow(case, outcome)
+    _move(case, outcome)
     first_filing = task.lane == FAMILY_LANE and before == "brouillon" and case.status in FILED
     if first_filing and case.submitted_at is None:
         case.submitted_at = clock.now()
         case.implicit_on = implicit_on(content.settings.legal, clock.today())
+    write_case(session, case)
     _answer(session, case, task, actor, values, summary, receipt=first_filing)
     _keep_in_hand(session, actor, task, outcome)
     record(session, actor, "case.step_done", "case", case.id, node=task.node, status=case.status)
@@ -258,23 +260,19 @@ def _structure(session: Session, rule: str, values: Mapping[str, Json]) -> uuid.
     return None
 
 
-def _follow(case: Case, outcome: Outcome) -> None:
+def _follow(session: Session, case: Case, outcome: Outcome) -> None:
     """The row people read follows the engine, in the same transaction."""
+    _move(case, outcome)
+    write_case(session, case)
+
+
+def _move(case: Case, outcome: Outcome) -> None:
     now = clock.now()
     if outcome.status:
         case.status = outcome.status
     case.updated_at = now
     if outcome.ended:
         case.closed_at = now
-
-
-_ANSWERS = cast(Table, Answer.__table__)
-# The case is locked: two answers cannot take the same number.
-_NEXT = select(func.coalesce(func.max(_ANSWERS.c.number), 0) + 1).where(_ANSWERS.c.case_id == bindparam("of_case"))
-_ADD_ANSWER = insert(_ANSWERS).values(
-    {column.key: bindparam(column.key) for column in _ANSWERS.c if column.key != "number"}
-    | {"number": _NEXT.scalar_subquery()}
-)
 
 
 def _answer(
@@ -303,7 +301,7 @@ def _answer(
         "at": clock.now(),
         "receipt": {"reference": case.reference, "received_at": clock.now().isoformat()} if receipt else None,
     }
-    session.connection().execute(_ADD_ANSWER, row)
+    ADD_ANSWER.later(session, row)
 
 
 def _reason(values: Mapping[str, Json]) -> str | None:
@@ -323,16 +321,8 @@ def _keep_in_hand(session: Session, actor: Actor, done: Task, outcome: Outcome) 
         holder = session.scalar(asked.where(Task.closed_at.is_not(None)).order_by(Task.closed_at.desc()).limit(1))
     lanes = {done.lane} if done.lane != FAMILY_LANE else {node.lane for node in outcome.opened.values()}
     kept = [{"kept": task_id, "by": holder} for task_id, node in outcome.opened.items() if node.lane in lanes]
-    if kept and holder is not None:
-        session.connection().execute(_KEEP, kept)
-
-
-_TASKS = cast(Table, Task.__table__)
-_KEEP = (
-    update(_TASKS)
-    .where(_TASKS.c.id == bindparam("kept", type_=Uuid()))
-    .values(assignee_id=bindparam("by", type_=Uuid()))
-)
+    if holder is not None:
+        KEEP.later(session, kept)
 
 
 def _announce(session: Session, fact: str, case: Case) -> None:
@@ -357,7 +347,7 @@ def send_message(session: Session, who: Who, opened: Opened, name: str) -> Outco
         raise NotWaiting("Cette demande n’a pas encore été envoyée : vous pouvez effacer votre brouillon.")
     before = case.status
     outcome = runtime.send(session, who.actor, facts_of(case), opened.instance, name)
-    _follow(case, outcome)
+    _follow(session, case, outcome)
     record(session, who.actor, f"case.message_{name}", "case", case.id, status=case.status)
     _tell(session, case, before, outcome, first_filing=False)
     return outcome

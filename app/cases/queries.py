@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, func, or_, select
+from sqlalchemy import Column, ColumnElement, Select, Table, Uuid, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.cases.models import Answer, Case, Draft
@@ -17,6 +18,7 @@ from app.engine.models import Instance, Subscription, Task
 from app.engine.operations import CaseFacts
 from app.errors import NotFound
 from app.families.rights import Action
+from app.hot import Hot, Row, entities, entity
 from app.policy import FAMILY_LANE, Actor, Permission
 
 OPEN_STATUSES = ("brouillon", "en_attente", "traitement")
@@ -87,27 +89,60 @@ class Opened:
         return facts_of(self.case)
 
 
+_CASES, _INSTANCES = cast(Table, Case.__table__), cast(Table, Instance.__table__)
+_TASKS, _DRAFTS = cast(Table, Task.__table__), cast(Table, Draft.__table__)
+_ANSWERS, _SUBSCRIPTIONS = cast(Table, Answer.__table__), cast(Table, Subscription.__table__)
+
+
+def _rows(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """A case and its instance, with the tasks that ``which`` chooses and their drafts."""
+    return (
+        select(*_CASES.c, *_INSTANCES.c, *_TASKS.c, *_DRAFTS.c)
+        .join_from(_CASES, _INSTANCES, _INSTANCES.c.case_id == _CASES.c.id)
+        .outerjoin(_TASKS, and_(_TASKS.c.case_id == _CASES.c.id, which))
+        .outerjoin(_DRAFTS, and_(_DRAFTS.c.case_id == _CASES.c.id, _DRAFTS.c.node == _TASKS.c.node))
+        .where(_CASES.c.id == bindparam("case", type_=Uuid()))
+    )
+
+
 # Built once: every page and every step of a demande runs one of them.
-_ROWS: Select[Case, Instance, Task | None, Draft | None] = (
-    select(Case, Instance, Task, Draft)
-    .join(Instance, Instance.case_id == Case.id)
-    .outerjoin(Task, and_(Task.case_id == Case.id, Task.id == bindparam("task", type_=Uuid())))
-    .outerjoin(Draft, and_(Draft.case_id == Case.id, Draft.node == Task.node))
-    .where(Case.id == bindparam("case", type_=Uuid()))
-)
+_ONE_TASK = _rows(_TASKS.c.id == bindparam("task", type_=Uuid()))
+_ROWS = Hot(_ONE_TASK)
 # Both rows: on PostgreSQL only locked rows are re-read after waiting for somebody else's step.
-_LOCKED_ROWS = _ROWS.with_for_update(of=(Case, Instance)).execution_options(populate_existing=True)
+_LOCKED_ROWS = Hot(_ONE_TASK.with_for_update(of=(_CASES, _INSTANCES)))
+_OPEN_ROWS = Hot(_rows(_TASKS.c.closed_at.is_(None)).order_by(_TASKS.c.opened_at))
+_OPEN_TASKS = Hot(
+    select(*_TASKS.c)
+    .where(_TASKS.c.case_id == bindparam("case", type_=Uuid()), _TASKS.c.closed_at.is_(None))
+    .order_by(_TASKS.c.opened_at)
+)
+_ANSWERS_OF = Hot(
+    select(*_ANSWERS.c).where(_ANSWERS.c.case_id == bindparam("case", type_=Uuid())).order_by(_ANSWERS.c.number)
+)
+_AWAITED = Hot(
+    select(_SUBSCRIPTIONS.c.name).where(
+        _SUBSCRIPTIONS.c.case_id == bindparam("case", type_=Uuid()), _SUBSCRIPTIONS.c.kind == "message"
+    )
+)
 
 
 def open_case_rows(
     session: Session, case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = False
 ) -> Opened:
     """The rows of a case, and of one of its tasks. Raises NotFound. Says nothing of rights: see the loaders."""
-    row = session.execute(_LOCKED_ROWS if lock else _ROWS, {"case": case_id, "task": task_id}).one_or_none()
-    if row is None:
+    rows = (_LOCKED_ROWS if lock else _ROWS).rows(session, case=case_id, task=task_id)
+    if not rows:
         raise NotFound
-    case, instance, task, draft = row
-    return Opened(case, instance, task, draft)
+    return _opened(session, rows[0], fresh=lock)
+
+
+def _opened(session: Session, row: Row, *, fresh: bool = False) -> Opened:
+    """One row of ``_rows``; ``fresh`` says that it was read under a lock and replaces what the session knew."""
+    found: list[Any] = []
+    for kind, table in ((Case, _CASES), (Instance, _INSTANCES), (Task, _TASKS), (Draft, _DRAFTS)):
+        cells, row = row[: len(table.c)], row[len(table.c) :]
+        found.append(entity(session, kind, cells, fresh=fresh))
+    return Opened(*found)
 
 
 def is_theirs(session: Session, who: Who, case: Case) -> bool:
@@ -148,6 +183,17 @@ def agents_case(
     return opened
 
 
+def agents_open_case(session: Session, actor: Actor, case_id: uuid.UUID) -> Sequence[Opened]:
+    """A case an agent may know of, once for each of its open tasks; once without when nothing waits. One statement.
+
+    Raises NotFound like ``agents_case``.
+    """
+    found = [_opened(session, row) for row in _OPEN_ROWS.rows(session, case=case_id)]
+    if not found or not may_read(actor, found[0].case):
+        raise NotFound
+    return found
+
+
 def case_by_reference(session: Session, actor: Actor, reference: str) -> uuid.UUID | None:
     """The id of the demande of this reference, if this agent may read it."""
     case = session.scalar(select(Case).where(Case.reference == reference.strip().upper()).limit(1))
@@ -163,18 +209,14 @@ def is_mine(session: Session, who: Who, case: Case, task: Task) -> bool:
     return task.assignee_id is None or task.assignee_id == who.actor.id
 
 
-_ANSWERS = select(Answer).where(Answer.case_id == bindparam("case")).order_by(Answer.number)
-_OPEN_TASKS = select(Task).where(Task.case_id == bindparam("case"), Task.closed_at.is_(None)).order_by(Task.opened_at)
-
-
 def answers_of(session: Session, case_id: uuid.UUID) -> Sequence[Answer]:
     """Everything that was sent in a case, oldest first."""
-    return session.scalars(_ANSWERS, {"case": case_id}).all()
+    return entities(session, Answer, _ANSWERS_OF.rows(session, case=case_id))
 
 
 def open_tasks(session: Session, case_id: uuid.UUID) -> Sequence[Task]:
     """The human tasks that wait in a case."""
-    return session.scalars(_OPEN_TASKS, {"case": case_id}).all()
+    return entities(session, Task, _OPEN_TASKS.rows(session, case=case_id))
 
 
 def their_cases(
@@ -250,20 +292,24 @@ def _shared_with(account_id: uuid.UUID) -> ColumnElement[bool]:
 
 def draft_of(session: Session, who: Who, slug: str) -> Opened | None:
     """The last draft of that démarche by this person, to resume rather than start again (D4)."""
-    query = (
-        select(Case.id, Task.id)
-        .join(Task, and_(Task.case_id == Case.id, Task.closed_at.is_(None)))
-        .where(Case.slug == slug, Case.status == "brouillon", Case.submitted_at.is_(None))
-        .where(
-            Case.owner_id == who.actor.id
-            if who.actor.kind == "parent"
-            else Case.visitor_hash == (who.visitor_hash or "")
-        )
-        .order_by(Case.updated_at.desc())
+    mine = _VISITORS_DRAFT if who.actor.kind != "parent" else _PARENTS_DRAFT
+    whose = who.visitor_hash or "" if who.actor.kind != "parent" else who.actor.id
+    rows = mine.rows(session, slug=slug, whose=whose)
+    return open_case_rows(session, *rows[0]) if rows else None
+
+
+def _draft_by(whose: Column[Any]) -> Hot:
+    return Hot(
+        select(_CASES.c.id, _TASKS.c.id.label("task_id"))
+        .join_from(_CASES, _TASKS, and_(_TASKS.c.case_id == _CASES.c.id, _TASKS.c.closed_at.is_(None)))
+        .where(_CASES.c.slug == bindparam("slug"), _CASES.c.status == "brouillon", _CASES.c.submitted_at.is_(None))
+        .where(whose == bindparam("whose"))
+        .order_by(_CASES.c.updated_at.desc())
         .limit(1)
     )
-    row = session.execute(query).one_or_none()
-    return open_case_rows(session, row[0], row[1]) if row else None
+
+
+_PARENTS_DRAFT, _VISITORS_DRAFT = _draft_by(_CASES.c.owner_id), _draft_by(_CASES.c.visitor_hash)
 
 
 def may_abandon(session: Session, case: Case) -> bool:
@@ -275,5 +321,4 @@ def may_abandon(session: Session, case: Case) -> bool:
 
 def awaited_messages(session: Session, case_id: uuid.UUID) -> frozenset[str]:
     """The messages its process waits for now: what « modifier » and « annuler » depend on (D2)."""
-    query = select(Subscription.name).where(Subscription.case_id == case_id, Subscription.kind == "message")
-    return frozenset(session.scalars(query))
+    return frozenset(name for (name,) in _AWAITED.rows(session, case=case_id))

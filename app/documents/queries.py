@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any, cast
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -17,6 +18,7 @@ from app.documents.wallet import STATES, WalletLine, holds, wallet_lines
 from app.families.models import Adult, Child
 from app.families.queries import ChildCard, adult_of, children_of
 from app.families.rights import Action
+from app.hot import Hot
 from app.policy import Actor
 from app.web.filters import long_date
 
@@ -213,22 +215,27 @@ def pieces_of(session: Session, case_id: uuid.UUID, named: Collection[str] = ())
     ``named`` are ids found in its answers: a family may point at a piece it gave before. The caller has already
     proved that this person may read the demande.
     """
+    if not named:
+        return [CasePiece(*row) for row in _PIECES_SENT.rows(session, case=case_id)]
     chosen = [uuid.UUID(identifier) for identifier in named]
-    rows = session.execute(
-        select(
-            *(getattr(Document, name) for name in _CASE_COLUMNS),
-            PieceType.label,
-            PieceType.sensitivity,
-            func.coalesce(Child.first_name, Adult.first_name, "").label("child"),
-        )
-        .join(PieceType, PieceType.code == Document.piece_type)
-        .outerjoin(Child, Child.id == Document.child_id)
-        .outerjoin(Adult, Adult.id == Document.adult_id)
-        .where(or_(Document.case_id == case_id, Document.id.in_(chosen)))
-        .where(Document.state.not_in(("brouillon", "retire")))
-        .order_by(Document.uploaded_at, Document.id)
-    )
-    return [CasePiece(**row._mapping) for row in rows]
+    rows = session.execute(_PIECES.where(or_(_DOCUMENTS.c.case_id == case_id, _DOCUMENTS.c.id.in_(chosen))))
+    return [CasePiece(*row) for row in rows]
 
 
-_CASE_COLUMNS = tuple(name for name in CasePiece.__dataclass_fields__ if name not in ("label", "child", "sensitivity"))
+_DOCUMENTS, _TYPES = cast(Table, Document.__table__), cast(Table, PieceType.__table__)
+_CHILDREN, _ADULTS = cast(Table, Child.__table__), cast(Table, Adult.__table__)
+_ELSEWHERE: Mapping[str, ColumnElement[Any]] = {
+    "label": _TYPES.c.label,
+    "sensitivity": _TYPES.c.sensitivity,
+    "child": func.coalesce(_CHILDREN.c.first_name, _ADULTS.c.first_name, "").label("child"),
+}
+_PIECES = (
+    select(*(_ELSEWHERE[n] if n in _ELSEWHERE else _DOCUMENTS.c[n] for n in CasePiece.__dataclass_fields__))
+    .select_from(_DOCUMENTS)
+    .join(_TYPES, _TYPES.c.code == _DOCUMENTS.c.piece_type)
+    .outerjoin(_CHILDREN, _CHILDREN.c.id == _DOCUMENTS.c.child_id)
+    .outerjoin(_ADULTS, _ADULTS.c.id == _DOCUMENTS.c.adult_id)
+    .where(_DOCUMENTS.c.state != "brouillon", _DOCUMENTS.c.state != "retire")
+    .order_by(_DOCUMENTS.c.uploaded_at, _DOCUMENTS.c.id)
+)
+_PIECES_SENT = Hot(_PIECES.where(_DOCUMENTS.c.case_id == bindparam("case")))

@@ -13,7 +13,7 @@ from SpiffWorkflow.bpmn.specs.event_definitions.multiple import MultipleEventDef
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
 from SpiffWorkflow.spiff.specs.event_definitions import MessageEventDefinition, SignalEventDefinition
 from SpiffWorkflow.util.task import TaskState
-from sqlalchemy import ARRAY, Connection, Executable, String, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import ARRAY, String, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -25,6 +25,7 @@ from app.engine.operations import CaseFacts
 from app.engine.specs import Definition, Node
 from app.engine.steps import all_tasks, faulty_tasks
 from app.engine.timers import after, due_of, instant_of
+from app.hot import Hot, adding
 from app.policy import FAMILY_LANE
 
 STATUSES = ("brouillon", "en_attente", "traitement")
@@ -108,19 +109,22 @@ _TASKS = cast(Table, Task.__table__)
 _KEYS = cast(Table, TaskKey.__table__)
 
 # Built once: making and comparing a statement costs as much as running it.
-_ADD = {table: insert(table) for table in (_TIMERS, _SUBSCRIPTIONS, _TASKS, _KEYS)}
+_ADD = {table: Hot(adding(table)) for table in (_TIMERS, _SUBSCRIPTIONS, _TASKS, _KEYS)}
+_FORGET_KEYS = delete(_KEYS).where(_KEYS.c.task_id == bindparam("gone"))
 _REMOVE = {
-    table: delete(table).where(table.c.task_id == bindparam("gone")) for table in (_TIMERS, _SUBSCRIPTIONS, _KEYS)
+    _TIMERS: Hot(delete(_TIMERS).where(_TIMERS.c.task_id == bindparam("gone"))),
+    _SUBSCRIPTIONS: Hot(delete(_SUBSCRIPTIONS).where(_SUBSCRIPTIONS.c.task_id == bindparam("gone"))),
+    _KEYS: Hot(_FORGET_KEYS),
 }
-_CLOSE = (
+_CLOSE_ONE = (
     update(_TASKS)
     .where(_TASKS.c.id == bindparam("gone"))
     .values(closed_at=bindparam("at"), closed_by=bindparam("closing"))
 )
+_CLOSE = Hot(_CLOSE_ONE)
 
-# On PostgreSQL, one task closed or opened with its keys is one statement: most steps do just that.
-_CLOSE_WITH_KEYS = _REMOVE[_KEYS].add_cte(_CLOSE.cte("closed"))
-_ADD_WITH_KEYS = (
+# On PostgreSQL, what most steps do is one statement: one task closed with its keys, one opened with its own, or both.
+_OPEN_ONE = (
     insert(_KEYS)
     .from_select(
         ["task_id", "key", "queue"],
@@ -130,14 +134,16 @@ _ADD_WITH_KEYS = (
             bindparam("queue", type_=_TASKS.c.queue.type),
         ),
     )
-    .add_cte(insert(_TASKS).values({column.name: bindparam(column.name) for column in _TASKS.columns}).cte("opened"))
+    .add_cte(adding(_TASKS).cte("opened"))
 )
+_CLOSE_WITH_KEYS = Hot(_FORGET_KEYS.add_cte(_CLOSE_ONE.cte("closed")))
+_OPEN_WITH_KEYS = Hot(_OPEN_ONE)
+_CLOSE_AND_OPEN = Hot(_OPEN_ONE.add_cte(_CLOSE_ONE.cte("closed"), _FORGET_KEYS.cte("forgotten")))
 
 
 def synchronise(session: Session, facts: CaseFacts, before: Picture, now: Picture, actor_label: str) -> None:
     """Writes the difference between two pictures: a statement a table that changed, none otherwise."""
-    connection = session.connection()
-    _synchronise_tasks(connection, facts, before, now, actor_label)
+    _synchronise_tasks(session, facts, before, now, actor_label)
     if before.timers != now.timers:
         gone = {key for key, value in before.timers.items() if now.timers.get(key) != value}
         come = [
@@ -145,10 +151,10 @@ def synchronise(session: Session, facts: CaseFacts, before: Picture, now: Pictur
             for key, value in now.timers.items()
             if before.timers.get(key) != value
         ]
-        _replace(connection, _TIMERS, gone, come)
+        _replace(session, _TIMERS, gone, come)
     if before.messages.keys() != now.messages.keys():
         _replace(
-            connection,
+            session,
             _SUBSCRIPTIONS,
             {key[0] for key in before.messages.keys() - now.messages.keys()},
             [
@@ -159,39 +165,36 @@ def synchronise(session: Session, facts: CaseFacts, before: Picture, now: Pictur
         )
 
 
-def _replace(connection: Connection, table: Table, gone: Iterable[uuid.UUID], come: list[dict[str, Json]]) -> None:
-    _run(connection, _REMOVE[table], [{"gone": key} for key in gone])
-    _run(connection, _ADD[table], come)
+def _replace(session: Session, table: Table, gone: Iterable[uuid.UUID], come: list[dict[str, Json]]) -> None:
+    _REMOVE[table].later(session, [{"gone": key} for key in gone])
+    _ADD[table].later(session, come)
 
 
-def _run(connection: Connection, statement: Executable, rows: list[dict[str, Json]]) -> None:
-    if rows:
-        connection.execute(statement, rows if len(rows) > 1 else rows[0])
-
-
-def _synchronise_tasks(
-    connection: Connection, facts: CaseFacts, before: Picture, now: Picture, actor_label: str
-) -> None:
+def _synchronise_tasks(session: Session, facts: CaseFacts, before: Picture, now: Picture, actor_label: str) -> None:
     at = clock.now()
-    together = connection.dialect.name == "postgresql"
     gone = {key: node for key, node in before.people.items() if key not in now.people}
     come = {key: node for key, node in now.people.items() if key not in before.people}
     closing = [{"gone": key, "at": at, "closing": actor_label} for key in gone]
-    keyed = [{"gone": key} for key, node in gone.items() if node.lane != FAMILY_LANE]
-    if together and len(closing) == len(keyed) == 1:
-        connection.execute(_CLOSE_WITH_KEYS, closing[0])
-    else:
-        _run(connection, _CLOSE, closing)
-        _run(connection, _REMOVE[_KEYS], keyed)
     texts = list(dict.fromkeys(text[:120] for text in facts.search))
     rows = [_task_row(facts, key, node, at) for key, node in come.items()]
-    if together and texts and len(rows) == 1 and rows[0]["lane"] != FAMILY_LANE:
-        connection.execute(_ADD_WITH_KEYS, rows[0] | {"keys": texts})
-        return
-    _run(connection, _ADD[_TASKS], rows)
+    if session.get_bind().dialect.name == "postgresql":
+        one = rows[0] | {"keys": texts} if len(rows) == 1 and texts and rows[0]["lane"] != FAMILY_LANE else None
+        if len(closing) == 1 and one is not None:
+            _CLOSE_AND_OPEN.later(session, closing[0] | one)
+            return
+        if len(closing) == 1 and not rows:
+            _CLOSE_WITH_KEYS.later(session, closing[0])
+            return
+        if one is not None and not closing:
+            _OPEN_WITH_KEYS.later(session, one)
+            return
+    _CLOSE.later(session, closing)
+    _REMOVE[_KEYS].later(session, [{"gone": key} for key, node in gone.items() if node.lane != FAMILY_LANE])
+    _ADD[_TASKS].later(session, rows)
     found = [row for row in rows if row["lane"] != FAMILY_LANE]
-    keys = [{"task_id": row["id"], "key": text, "queue": row["queue"]} for row in found for text in texts]
-    _run(connection, _ADD[_KEYS], keys)
+    _ADD[_KEYS].later(
+        session, [{"task_id": row["id"], "key": text, "queue": row["queue"]} for row in found for text in texts]
+    )
 
 
 def _task_row(facts: CaseFacts, task_id: uuid.UUID, node: Node, at: datetime) -> dict[str, Json]:

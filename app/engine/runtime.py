@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from SpiffWorkflow.bpmn import BpmnEvent, BpmnWorkflow
 from SpiffWorkflow.spiff.specs.event_definitions import MessageEventDefinition
 from SpiffWorkflow.util.task import TaskState
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import Table, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -42,6 +43,7 @@ from app.engine.steps import (
     try_again,
 )
 from app.errors import Conflict
+from app.hot import Hot, adding
 from app.outbox import emit
 from app.policy import SYSTEM, Actor
 
@@ -66,8 +68,8 @@ EMPTY = Picture({}, {}, {}, None)
 
 # Built once: making and comparing a statement costs as much as running it.
 _INSTANCES = cast(Table, Instance.__table__)
-_ADD_INSTANCE = insert(_INSTANCES)
-_SAVE_INSTANCE = (
+_ADD_INSTANCE = Hot(adding(_INSTANCES))
+_SAVE_INSTANCE = Hot(
     update(_INSTANCES)
     .where(_INSTANCES.c.case_id == bindparam("case"), _INSTANCES.c.revision == bindparam("read"))
     .values({name: bindparam(name) for name in ("state", "serializer", "revision", "troubled", "ended_at")})
@@ -86,6 +88,7 @@ class Runtime:
         self.registry = registry
         self._loader = loader
         self.specs = SpecCache()
+        self._readings: WeakKeyDictionary[Instance, tuple[int, BpmnWorkflow]] = WeakKeyDictionary()
 
     def definition(self, session: Session, bundle_hash: str) -> Definition:
         """The parsed version, from this process's cache or from the database."""
@@ -115,7 +118,7 @@ class Runtime:
             "started_at": at,
             "ended_at": at if workflow.completed else None,
         }
-        session.connection().execute(_ADD_INSTANCE, row)
+        _ADD_INSTANCE.later(session, row)
         return self._finish(session, actor, facts, workflow, step, EMPTY, now)
 
     def complete(
@@ -241,13 +244,13 @@ class Runtime:
     def data(self, session: Session, facts: CaseFacts, instance: Instance, task_id: uuid.UUID) -> dict[str, Json]:
         """The variables an open task sees: for default values and conditions of its form."""
         definition = self.definition(session, instance.bundle_hash)
-        workflow = self._load(instance, definition, session, SYSTEM, facts)
+        workflow = self._read(instance, definition, session, facts)
         return dict(_ready_human_task(workflow, task_id).data)
 
     def visited(self, session: Session, facts: CaseFacts, instance: Instance) -> frozenset[str]:
         """The nodes that were completed so far, for the diagram of the case page."""
         definition = self.definition(session, instance.bundle_hash)
-        workflow = self._load(instance, definition, session, SYSTEM, facts)
+        workflow = self._read(instance, definition, session, facts)
         done = {bpmn_id(task) for task in all_tasks(workflow, TaskState.COMPLETED)} | workflow.forgotten
         return frozenset(done & definition.nodes.keys())
 
@@ -259,6 +262,14 @@ class Runtime:
         workflow = state.load(instance.state, instance.serializer, definition)
         workflow.script_engine = ScriptEngine(definition, self.registry, session, actor, facts)
         return workflow
+
+    def _read(self, instance: Instance, definition: Definition, session: Session, facts: CaseFacts) -> BpmnWorkflow:
+        """The workflow, only to look at: a page asks several things of the same one."""
+        kept = self._readings.get(instance)
+        if kept is None or kept[0] != instance.revision:
+            kept = (instance.revision, self._load(instance, definition, session, SYSTEM, facts))
+            self._readings[instance] = kept
+        return kept[1]
 
     def _advance(
         self,
@@ -346,9 +357,7 @@ def _store(session: Session, instance: Instance, workflow: BpmnWorkflow, *, trou
         "ended_at": ended_at,
     }
     read = {"case": instance.case_id, "read": instance.revision}
-    if (
-        session.connection().execute(_SAVE_INSTANCE, values | read).rowcount != 1
-    ):  # only a caller that did not lock the row sees this
+    if _SAVE_INSTANCE.run(session, values | read) != 1:  # only a caller that did not lock the row sees this
         raise NotWaiting("Cette demande vient d’avancer : rechargez la page.")
     for name, value in values.items():
         set_committed_value(instance, name, value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, aliased
 
 from app import clock
@@ -203,6 +203,11 @@ def load_child(session: Session, actor: Actor, child_id: uuid.UUID, action: Acti
 def adult_of(session: Session, account_id: uuid.UUID) -> Adult | None:
     """The adult behind an account, once she has a household."""
     return session.scalars(select(Adult).where(Adult.account_id == account_id)).one_or_none()
+
+
+def household_of_account(account_id: ColumnElement[uuid.UUID]) -> ColumnElement[uuid.UUID]:
+    """The household of an account, as part of another statement."""
+    return select(Adult.household_id).where(Adult.account_id == account_id).scalar_subquery()
 
 
 def household_id_of(session: Session, account_id: uuid.UUID) -> uuid.UUID | None:

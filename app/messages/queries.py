@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, and_, exists, func, literal, or_, select, true
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Account
@@ -79,6 +79,12 @@ def messages_of(session: Session, thread_id: uuid.UUID) -> Sequence[Message]:
     return session.scalars(select(Message).where(Message.thread_id == thread_id).order_by(Message.number)).all()
 
 
+def unread_of_account(account_id: ColumnElement[uuid.UUID]) -> ColumnElement[int]:
+    """Messages that a parent has not opened, as part of another statement. Reads one partial index."""
+    waiting = (Thread.account_id == account_id, Thread.family_unread > 0)
+    return select(func.coalesce(func.sum(Thread.family_unread), 0)).where(*waiting).scalar_subquery()
+
+
 def attachments_of(session: Session, thread_id: uuid.UUID) -> dict[uuid.UUID, list[Attachment]]:
     """The files of a thread, by message, in the order they were sent."""
     query = (
@@ -93,15 +99,9 @@ def attachments_of(session: Session, thread_id: uuid.UUID) -> dict[uuid.UUID, li
     return found
 
 
-# Built once: the menu of every page of a parent runs it.
-_UNREAD = select(func.coalesce(func.sum(Thread.family_unread), 0)).where(
-    Thread.account_id == bindparam("account"), Thread.family_unread > 0
-)
-
-
 def unread_for(session: Session, account_id: uuid.UUID) -> int:
-    """Messages that a parent has not opened. Reads one partial index."""
-    return int(session.scalar(_UNREAD, {"account": account_id}) or 0)
+    """Messages that a parent has not opened."""
+    return int(session.scalar(select(unread_of_account(literal(account_id)))) or 0)
 
 
 def awaiting_for(session: Session, actor: Actor) -> int:

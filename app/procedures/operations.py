@@ -18,7 +18,7 @@ from app.journal import record
 from app.policy import SYSTEM, Actor, Permission, require
 from app.procedures.checking import called_by, check_bundle, pinned_callees
 from app.procedures.models import BundleRow, Procedure, Shipped, Version
-from app.procedures.queries import parse_content
+from app.procedures.queries import forget_published, parse_content
 from app.procedures.settings import ProcedureSettings
 
 MAX_NOTE = 2000
@@ -87,6 +87,7 @@ def _publish(session: Session, actor: Actor, slug: str, bundle: Bundle, note: st
     )
     session.add(version)
     procedure.version_id = version.id
+    forget_published(session)
     _show(procedure, settings)
     session.flush()
     record(
@@ -137,6 +138,7 @@ def set_open(session: Session, actor: Actor, slug: str, *, is_open: bool) -> Pro
     procedure = session.scalars(select(Procedure).where(Procedure.slug == slug).with_for_update()).one()
     if procedure.open != is_open:
         procedure.open = is_open
+        forget_published(session)
         record(session, actor, "procedure.opened" if is_open else "procedure.closed", "procedure", procedure.id)
     return procedure
 

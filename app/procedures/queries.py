@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.engine.bundle import SETTINGS, Bundle
 from app.engine.specs import Loader
 from app.errors import NotFound
+from app.kept import Kept
 from app.procedures.models import BundleRow, Procedure, Version
 from app.procedures.opening import closed_reason
 from app.procedures.settings import ProcedureSettings, read_settings
@@ -106,29 +107,41 @@ class Published:
         return closed_reason(self.open, self.opens_on, self.closes_on)
 
 
-_PUBLISHED = (
-    select(
-        Procedure.id,
-        Procedure.slug,
-        Procedure.title,
-        Version.id.label("version_id"),
-        Version.bundle_hash,
-        Procedure.needs_account,
-        Procedure.open,
-        Procedure.opens_on,
-        Procedure.closes_on,
+def _read_published(session: Session) -> Mapping[str, Published]:
+    rows = session.execute(
+        select(
+            Procedure.id,
+            Procedure.slug,
+            Procedure.title,
+            Version.id,
+            Version.bundle_hash,
+            Procedure.needs_account,
+            Procedure.open,
+            Procedure.opens_on,
+            Procedure.closes_on,
+        ).join(Version, Version.id == Procedure.version_id)
     )
-    .join(Version, Version.id == Procedure.version_id)
-    .where(Procedure.slug == bindparam("asked"))
-)
+    return {row.slug: Published(*row) for row in rows}
+
+
+KEPT_PUBLISHED = Kept(_read_published)
+PUBLISHING = "procedures.publishing"
+"""Marks a session that publishes or closes something: what it reads is not yet everybody's."""
 
 
 def published(session: Session, slug: str) -> Published:
-    """The démarche with its current version. Raises NotFound when there is none."""
-    row = session.execute(_PUBLISHED, {"asked": slug}).one_or_none()
-    if row is None:
+    """The démarche with its current version, as it was a few seconds ago at most. Raises NotFound."""
+    all_of_them = _read_published(session) if PUBLISHING in session.info else KEPT_PUBLISHED.get(session)
+    found = all_of_them.get(slug)
+    if found is None:
         raise NotFound("Cette démarche n’existe pas ou n’est plus proposée.")
-    return Published(**row._mapping)
+    return found
+
+
+def forget_published(session: Session) -> None:
+    """What this transaction changes of the démarches on offer is seen at once in this process, once committed."""
+    session.info[PUBLISHING] = True
+    KEPT_PUBLISHED.forget_after_commit(session)
 
 
 def catalogue(session: Session) -> Sequence[Procedure]:

@@ -14,8 +14,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
-from flask import Flask, Response, abort, request, url_for
+from flask import Flask, Response, abort, request
 
 STATIC = Path(__file__).parent / "static"
 
@@ -138,7 +139,10 @@ def install(app: Flask) -> None:
     serve.without_transaction = True  # type: ignore[attr-defined]  # read by Portal: a file needs no database
     app.add_url_rule("/static/<path:address>", "asset", serve, methods=["GET"])
 
+    paths = {name: "/static/" + quote(asset.address) for name, asset in manifest.items()}
+
     def static_url(name: str) -> str:
-        return url_for("asset", address=manifest[name].address)
+        # a dozen on each page: not worth asking the router for what is known at start
+        return request.script_root + paths[name]
 
     app.jinja_env.globals["static_url"] = static_url

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from flask import Flask, Response, request, url_for
 
@@ -63,6 +64,7 @@ def _scale(name: str, colour: str) -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=8)
 def theme_css(primary_hex: str, accent_hex: str) -> str:
     """The style sheet of ``/theme.css``: a ``:root`` rule with ``--commune-…`` properties and nothing else.
 
@@ -80,6 +82,7 @@ def install(app: Flask, colours: Callable[[], tuple[str, str]]) -> None:
     The address carries the content's hash, so a change of colour is seen at the next page.
     """
 
+    @lru_cache(maxsize=8)
     def digest(css: str) -> str:
         return hashlib.sha256(css.encode()).hexdigest()[:10]
 

@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.bench import engine, http, inbox, startup, timers
@@ -33,8 +34,8 @@ def _http(quick: bool) -> list[Measure]:
         with databases(kind) as (settings, database):
             http.prepare(database)
             found += http.statements(settings, database, kind)
-            floor = engine.floor(database, 60 if quick else 200)
-            found += http.measure(settings, kind, floor, 30 if quick else 200)
+            n = 30 if quick else 200
+            found += http.measure(settings, kind, partial(engine.floor, database, n), n)
     return found
 
 

@@ -172,7 +172,8 @@ def note_writers(database: Database, seen: set[tuple[str, str]]) -> None:
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         if found := _PROJECTION.match(statement):
             frames = [frame.filename for frame in traceback.extract_stack() if frame.filename.startswith(ROOMS)]
-            ours = [Path(name).relative_to(ROOMS).as_posix() for name in frames if not name.endswith("/db.py")]
+            above = [name for name in frames if not name.endswith(("/db.py", "/hot.py"))]
+            ours = [Path(name).relative_to(ROOMS).as_posix() for name in above]
             seen.add((f"{found[1]} {found[2]}", ours[-1] if ours else "outside"))
 
     event.listen(database.engine, "before_cursor_execute", note)

@@ -24,7 +24,13 @@ _JINJA = re.compile(r"\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", re.S)
 _POST = re.compile(r"<form\b(?P<head>[^>]*)>(?P<body>.*?)</form>", re.I | re.S)
 _ENDPOINT = re.compile(r"""url_for\(\s*['"]([^'"]+)['"]""")
 #: Addresses that name a format and are never asked.
-NAMESPACES = ("http://www.w3.org/",)
+#: Names of vocabularies, which nobody fetches; the link that bpmn.io's licence asks to show, and its issues that the
+#: editor's own warnings name.
+NAMESPACES = (
+    *("http://www.w3.org/", "http://www.omg.org/spec/", "https://www.omg.org/spec/"),
+    *("http://bpmn.io", "https://bpmn.io", "http://spiffworkflow.org/bpmn/schema/"),
+    "https://github.com/bpmn-io/diagram-js/",
+)
 _URL = re.compile(r"""https?://[^\s"'()<>,;]+""")
 _COMMENT = re.compile(r"/\*.*?\*/|^\s*//.*?$", re.S | re.M)
 

@@ -67,12 +67,14 @@ def test_only_the_forms_that_carry_files_take_large_requests(living: Living) -> 
     assert expecting == {
         *("cases_family.step_post", "cases_agent.complete", "town_admin.change_section"),
         *("studio.import", "studio.upload_diagram", "studio.upload_table"),
+        *("messages_family.new_message", "messages_family.read"),
+        *("messages_agent.agent_new_message", "messages_agent.read"),
     }
     part = (
         b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n' + b"a" * 3_000_000 + b"\r\n--x--\r\n"
     )
     for persona, path, status in (
-        ("owner", "/messages/nouveau", 413), ("admin", "/admin/reglages/apparence", 400),
+        ("owner", "/compte/mot-de-passe", 413), ("admin", "/admin/reglages/apparence", 400),
     ):  # fmt: skip
         answer = living.client(persona).post(path, data=part, content_type="multipart/form-data; boundary=x")
         assert answer.status_code == status

@@ -20,15 +20,14 @@ from app.cases.casework import (
     last_sendings,
     pieces_named,
     proposed_changes,
-    task_in_hand,
+    step_in_hand,
     threads_about,
-    with_task,
 )
 from app.cases.inbox import NO_STRUCTURE, Filters, colleagues
 from app.cases.models import Answer, Case
 from app.cases.operations import done_message, save_draft, submit, task_in_turn
 from app.cases.presentation import STATUS_WORDS
-from app.cases.queries import Opened, Who, agents_case, answers_of, open_tasks
+from app.cases.queries import Opened, Who, agents_case, agents_open_case, answers_of, open_tasks
 from app.cases.steps import StepPage, step_page
 from app.cases.views.faults import step_failed, undone
 from app.documents.models import Document, Preview
@@ -129,12 +128,8 @@ def _places() -> list[tuple[str, str]]:
 @bp.get("/demandes/<uuid:case_id>", endpoint="show")
 def show(case_id: uuid.UUID) -> ResponseReturnValue:
     """A demande with everything needed to decide, and the step in hand at the top."""
-    opened = agents_case(db(), current_actor(), case_id)
-    tasks = open_tasks(db(), case_id)
-    task = task_in_hand(current_actor(), tasks)
-    if task is not None:
-        opened = with_task(db(), opened, task)
-    return _page(opened, tasks)
+    found = agents_open_case(db(), current_actor(), case_id)
+    return _page(step_in_hand(current_actor(), found), [each.task for each in found if each.task is not None])
 
 
 def _page(

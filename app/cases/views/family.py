@@ -36,7 +36,7 @@ from app.pdf.acknowledgement import acknowledgement_pdf
 from app.policy import FAMILY_LANE
 from app.procedures.queries import content_of, published
 from app.web.guards import blueprint, without_transaction, writes
-from app.web.identity import current_actor, sign_in_required, visitor_token
+from app.web.identity import current_account, current_actor, sign_in_required, visitor_token
 from app.web.requests import db, transaction, undo
 from forms import StepForm
 
@@ -79,13 +79,19 @@ def open_new(slug: str) -> ResponseReturnValue:
     if found is not None and found.draft is not None and request.args.get("autre") is None:
         return render_template("cases/draft_found.html", case=found.case, task=found.task, draft=found.draft)
     if found is None or found.draft is not None or found.task is None:
-        case, outcome = open_case(db(), person, procedure, data=_given())
+        case, outcome = open_case(db(), person, procedure, household_id=_own_household(), data=_given())
         task_id = next(iter(outcome.opened), None)
         if task_id is None:
             return redirect(url_for("cases_family.show", case_id=case.id))
         found = open_case_rows(db(), case.id, task_id)
     step = step_page(db(), person, found)
     return render_template("cases/step.html", **_step_context(step, step.form(page=_page_asked(step))))
+
+
+def _own_household() -> uuid.UUID | None:
+    """The household of the parent of this request, read with her session."""
+    account = current_account()
+    return account.also.get("household_id") if account is not None else None
 
 
 def _given() -> dict[str, str]:
