@@ -6,7 +6,7 @@ import sqlite3
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -186,6 +186,10 @@ class PortalSession(Session):
         self.settle()
         return super().begin_nested()
 
+    def rollback(self) -> None:
+        self.take_held()
+        super().rollback()
+
 
 @contextmanager
 def pipelined(connection: Connection) -> Iterator[Any]:
@@ -206,6 +210,8 @@ def as_told(connection: Connection, sql: str, error: Exception) -> BaseException
         return error
     lost = dialect.is_disconnect(error, connection.connection, None)
     if lost:
+        with suppress(DBAPIError):  # SQLAlchemy sees for itself, and gives up what else the pool holds from before
+            connection.exec_driver_sql("SELECT 1")
         connection.invalidate(error)
     return DBAPIError.instance(
         sql, None, error, driver_error, hide_parameters=True, connection_invalidated=lost, dialect=dialect

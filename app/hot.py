@@ -107,12 +107,14 @@ class Hot:
     def later(self, session: Session, rows: Values | Sequence[Values]) -> None:
         """Runs a statement that writes before the next one that reads, or the commit: on PostgreSQL in the same trip.
 
-        For writes that cannot be refused, or whose refusal is nobody's to answer: the error comes then.
+        For writes that cannot be refused, or whose refusal is nobody's to answer: the error comes then. Within a
+        savepoint nothing waits: what it undoes must be there to be undone, and what is refused be told inside it.
         """
-        if not isinstance(session, PortalSession) or session.get_bind().dialect.name != "postgresql":
+        dialect = session.get_bind().dialect
+        waits = dialect.name == "postgresql" and not session.in_nested_transaction()
+        if not waits or not isinstance(session, PortalSession):
             self.run(session, rows)
             return
-        dialect = session.get_bind().dialect
         compiled = self._in(dialect)
         for values in [rows] if isinstance(rows, Mapping) else rows:
             parameters = compiled.parameters(values)
