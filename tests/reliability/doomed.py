@@ -113,11 +113,9 @@ def web() -> Any:
     """The application, for gunicorn."""
     _wrap("app.web.requests:Portal.full_dispatch_request", before=lambda: _request_reaches("begun"))
     _wrap("app.engine.runtime:Runtime.complete", after=lambda _outcome: _request_reaches("run"))
-    _wrap(
-        "sqlalchemy.orm:Session.commit",
-        before=lambda: _request_reaches("written"),
-        after=lambda _nothing: _request_reaches("committed"),
-    )
+    # the last thing before the writes that wait and the commit leave together
+    _wrap("app.journal:append_pending", after=lambda _nothing: _request_reaches("written"))
+    _wrap("sqlalchemy.orm:Session.commit", after=lambda _nothing: _request_reaches("committed"))
     from app import create_app
 
     return create_app()
