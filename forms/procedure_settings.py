@@ -3,7 +3,7 @@
 from typing import Any
 
 from wtforms import BooleanField, DateField, IntegerField, SelectField
-from wtforms.validators import NumberRange, Optional, ValidationError
+from wtforms.validators import InputRequired, NumberRange, Optional, ValidationError
 
 from forms.accounts import AccountForm, BlockField, LineField
 from forms.administration import Needed, block, line
@@ -12,6 +12,11 @@ from forms.administration import Needed, block, line
 def _in_order(form: Any, field: Any) -> None:
     if field.data and form.opens_on.data and field.data < form.opens_on.data:
         raise ValidationError("La fermeture vient avant l’ouverture : corrigez l’une des deux dates.")
+
+
+def _between(low: int, high: int, message: str) -> list[Any]:
+    """A number is needed, between these two."""
+    return [InputRequired(message), NumberRange(low, high, message)]
 
 
 class _Date(DateField):
@@ -48,11 +53,11 @@ class PresentationForm(AccountForm):
         validators=[Needed("Écrivez un résumé.")],
         render_kw={"rows": 3},
     )
-    category = SelectField("Catégorie")
+    category = SelectField("Catégorie", validators=[InputRequired("Choisissez une catégorie.")])
     position = _Number(
         "Place dans sa catégorie",
         description="Les plus petits nombres d’abord.",
-        validators=[NumberRange(0, 9999, "Écrivez un nombre entre 0 et 9999.")],
+        validators=_between(0, 9999, "Écrivez un nombre entre 0 et 9999."),
     )
     duration = LineField("Temps à prévoir", description="Par exemple «\u00a05 minutes\u00a0».", filters=line(60))
     delay = LineField("Délai de réponse annoncé", filters=line(200))
@@ -77,7 +82,7 @@ class FilingForm(AccountForm):
     draft_days = _Number(
         "Jours pendant lesquels un brouillon est gardé",
         description="Sans nouvelle de la famille, son brouillon est ensuite effacé (90\u00a0jours d’habitude).",
-        validators=[NumberRange(1, 3650, "Écrivez un nombre de jours entre 1 et 3650.")],
+        validators=_between(1, 3650, "Écrivez un nombre de jours entre 1 et 3650."),
     )
 
 
@@ -93,7 +98,7 @@ class HandlingForm(AccountForm):
     )
     regime = SelectField("Si la mairie ne répond pas")
     months = _Number(
-        "Au bout de combien de mois", validators=[NumberRange(1, 12, "Écrivez un nombre de mois entre 1 et 12.")]
+        "Au bout de combien de mois", validators=_between(1, 12, "Écrivez un nombre de mois entre 1 et 12.")
     )
     second_reader = BooleanField("Demander l’accord d’une seconde personne avant chaque publication")
 

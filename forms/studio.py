@@ -1,6 +1,7 @@
 """Forms of the studio that are not settings: a new démarche, an import, a publication."""
 
 from wtforms import BooleanField, FileField, SelectField
+from wtforms.validators import InputRequired
 
 from forms.accounts import AccountForm, BlockField, LineField
 from forms.administration import Needed, block, line
@@ -24,7 +25,7 @@ class NewProcedureForm(AccountForm):
         render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
     )
     summary = BlockField("En une phrase, à quoi sert-elle\u00a0?", filters=block(300), render_kw={"rows": 2})
-    category = SelectField("Catégorie")
+    category = SelectField("Catégorie", validators=[InputRequired("Choisissez une catégorie.")])
 
 
 class ImportForm(AccountForm):

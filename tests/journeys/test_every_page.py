@@ -30,6 +30,7 @@ OFTEN = {
     "cases_family.step": 3,
     "cases_family.confirm": 3,
     "cases_agent.show": 5,
+    "studio.settings_section": 5,
 }
 USUALLY = 2
 #: Answers that are not pages.

@@ -14,7 +14,7 @@ from app.procedures.settings import CATEGORIES
 from app.studio.drafts import new_procedure
 from app.studio.models import Draft
 from app.studio.shipped import proposals
-from app.studio.views.frame import bp
+from app.studio.views.frame import bp, opened
 from app.web.identity import current_actor
 from app.web.requests import db
 from forms.administration import options
@@ -71,6 +71,7 @@ def create() -> ResponseReturnValue:
 @bp.get("/<slug>", endpoint="show")
 def show(slug: str) -> ResponseReturnValue:
     """A démarche opens on its diagram."""
+    opened(slug)
     return redirect(url_for("studio.diagram", slug=slug))
 
 
