@@ -16,7 +16,7 @@ $(STAMP) $(STAMP)-dev: pyproject.toml uv.lock | .venv/bin/python
 	@.venv/bin/uv sync --quiet --frozen $(UV_GROUPS)
 	@touch $(STAMP) $@
 
-.PHONY: help install install-dev run test check lint bench soak
+.PHONY: help install install-dev run test check lint bench soak studio
 
 install: UV_GROUPS = --no-dev --inexact
 install: $(STAMP)
@@ -39,6 +39,9 @@ check: lint ## everything CI checks: style, types, imports, processes, migration
 	$(PY) -m app.cli verify
 	$(PY) -m app.cli check-migrations
 	$(PY) -m pytest -n 2 -rs
+
+studio: ## rebuilds the studio's scripts (Node.js 18): only after changing app/studio/editor
+	@cd app/studio/editor && npm ci --ignore-scripts && npm run build
 
 bench: install-dev ## the measures of docs/benchmarks.md, into build/bench.json
 	$(PY) -m tests.bench

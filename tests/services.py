@@ -1,14 +1,16 @@
 """What tests need from outside: where it is, and whether its absence skips a test or fails it.
 
-``PORTAIL_REQUIRE`` lists the services that must answer (``postgresql,redis,rabbitmq,chromium,clamd``, or ``all``):
+``PORTAIL_REQUIRE`` lists the services that must answer (``postgresql,redis,rabbitmq,chromium,clamd,node``, or ``all``):
 there, a skip would hide a hole. ``PORTAIL_TEST_<SERVICE>`` says where a service is, when it is not at its usual place.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
+import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ USUAL = {
     "rabbitmq": "amqp://guest:guest@127.0.0.1:5672",
     "chromium": "/usr/bin/chromium",
     "clamd": "/usr/sbin/clamd",
+    "node": "node",
 }
 
 
@@ -51,7 +54,14 @@ def require_or_skip(service: str, url: str | None = None) -> str:
     return address
 
 
-NAMES = {"postgresql": "PostgreSQL", "redis": "Redis", "rabbitmq": "RabbitMQ", "chromium": "Chromium", "clamd": "clamd"}
+NAMES = {
+    "postgresql": "PostgreSQL",
+    "redis": "Redis",
+    "rabbitmq": "RabbitMQ",
+    "chromium": "Chromium",
+    "clamd": "clamd",
+    "node": "Node.js 18 with npm and its registry",
+}
 
 
 def _without_password(url: str) -> str:
@@ -67,12 +77,27 @@ def _answers(service: str, url: str) -> bool:
         "rabbitmq": _port_answers,
         "chromium": _program_is_there,
         "clamd": _program_is_there,
+        "node": _node_answers,
     }
     return probes[service](url)
 
 
 def _program_is_there(path: str) -> bool:
     return bool(shutil.which(path) or Path(path).exists())
+
+
+def _node_answers(path: str) -> bool:
+    """Node 18 or newer, npm, and a registry to install from."""
+    if not (shutil.which(path) and shutil.which("npm")):
+        return False
+    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)", version)
+    if found is None or int(found[1]) < 18:
+        return False
+    try:
+        return subprocess.run(["npm", "ping"], capture_output=True, timeout=20, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def _port_answers(url: str) -> bool:

@@ -58,6 +58,8 @@ for (const [name, folder] of [...packages].sort(([one], [other]) => (one < other
   if (!text) text = `This package states its licence as ${license} and carries no licence file.`;
   chapters.push(`${name} ${version} (${typeof license === "string" ? license : "see below"})\n\n${text.trim()}\n`);
 }
+// The icons travel inside bpmn-js, without their own licence: it is the one of their repository.
+chapters.push(`bpmn-font (OFL-1.1): bpmn.woff2\n\n${(await readFile(join(here, "bpmn-font.LICENSE"), "utf8")).trim()}\n`);
 await mkdir(out, { recursive: true });
 const head = "What others wrote in the files of this folder, each with its licence. Built by app/studio/editor/build.js.\n";
 await writeFile(join(out, "LICENSES.txt"), [head, ...chapters].join(`\n${"-".repeat(100)}\n\n`).replaceAll("\r\n", "\n"));

@@ -26,7 +26,7 @@ def opened(browser: Browser, desk: Desk) -> Iterator[Opening]:
     complaints: list[str] = []
     with ExitStack() as stack:
 
-        def go(kind: str, data: Mapping[str, Any], width: int = 1280, at: str = "") -> Page:
+        def go(kind: str, data: Mapping[str, Any], width: int = 1280, at: str = "", ready: bool = True) -> Page:
             address = stack.enter_context(served(make_studio(desk, {"page": (kind, data)})))
             context = browser.new_context(
                 locale="fr-FR", viewport={"width": width, "height": 900}, accept_downloads=True
@@ -36,7 +36,8 @@ def opened(browser: Browser, desk: Desk) -> Iterator[Opening]:
             page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.goto(f"{address}/p/page{at}")
-            page.wait_for_function(f"() => document.querySelector('[data-{kind}]').studio")
+            if ready:
+                page.wait_for_function(f"() => document.querySelector('[data-{kind}]').studio")
             return page
 
         yield go

@@ -27,9 +27,9 @@ def _attributes(element: etree._Element) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _said(element: etree._Element) -> tuple[object, ...]:
+def said(element: etree._Element) -> tuple[object, ...]:
     """An element and all it holds, children in any order, whitespace around texts aside."""
-    inside = Counter(_said(child) for child in element if isinstance(child.tag, str))
+    inside = Counter(said(child) for child in element if isinstance(child.tag, str))
     # coordinates: 36 and 36.0 are the same place
     attributes = tuple((n, re.sub(r"^(-?\d+)\.0$", r"\1", v)) for n, v in _attributes(element))
     return (element.tag, attributes, (element.text or "").strip(), frozenset(inside.items()))
@@ -57,7 +57,7 @@ def test_nothing_is_lost_when_a_diagram_is_opened_and_saved(opened: Opening, pat
     page = opened("studio", studio_data(before.decode()))
     after = exported(page).encode()
     assert _flat(after) == _flat(before)
-    assert _said(etree.fromstring(after)) == _said(etree.fromstring(before))
+    assert said(etree.fromstring(after)) == said(etree.fromstring(before))
     assert read_graph(load_xml(after, "x")) == read_graph(load_xml(before, "x"))
     assert _places(after) == _places(before)
 

@@ -19,7 +19,10 @@ export function failed(root, error) {
   root.prepend(line);
 }
 
-export const announce = (root, name, detail) => root.dispatchEvent(new CustomEvent(`studio:${name}`, { detail, bubbles: true }));
+/** Tells the page, with an event of the root. */
+export function announce(root, name, detail) {
+  root.dispatchEvent(new CustomEvent(`studio:${name}`, { detail, bubbles: true }));
+}
 
 /** Follows « #element=… »: in the page's address, and in its links even when the address does not change. */
 export function followLinks(select) {

@@ -114,8 +114,11 @@ async function start(root, data) {
   problems.show(data.problems ?? null);
   if (!data.problems) watch(data.revision);
   bindKeyboard(editor, { panel, fit, save, root, say: (text) => { parts.spoken.textContent = text; } });
-  editor.on("selection.changed", ({ newSelection }) => announce(root, "selection", newSelection.length === 1 ? { id: newSelection[0].id, type: localType(newSelection[0]) } : { id: null, type: null }));
-  editor.on("selection.changed", ({ newSelection }) => { parts.sheet.textContent = newSelection.length === 1 ? `Modifier : ${titleOf(newSelection[0])}` : "Le processus"; });
+  editor.on("selection.changed", ({ newSelection }) => { // a listener that returns something would keep it from the next ones
+    const one = newSelection.length === 1 ? newSelection[0] : null;
+    parts.sheet.textContent = one ? `Modifier : ${titleOf(one)}` : "Le processus";
+    announce(root, "selection", one ? { id: one.id, type: localType(one) } : { id: null, type: null });
+  });
   editor.on("popupMenu.open", () => parts.open(false)); // on a phone the menu would open under the sheet
   keepPresence({ url: data.urls.presence, csrf, saving, others: (names) => {
     parts.notice.textContent = names.length ? `${names.join(", ")} ${names.length > 1 ? "lisent" : "lit"} ce brouillon en ce moment.` : "";

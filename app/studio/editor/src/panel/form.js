@@ -69,8 +69,9 @@ export class Form {
     return inside.length ? h("section", { class: "studio-group", "data-key": `group-${title}` }, title && h("h3", { text: title }), inside) : null;
   }
 
+  /** What is folded. Its title may change while it is open (« Répétition (oui) ») if its key stays: what precedes a bracket. */
   details(title, ...content) {
-    return h("details", { class: "studio-details", "data-key": `details-${title}` }, h("summary", { text: title }), content.flat(3).filter(Boolean));
+    return h("details", { class: "studio-details", "data-key": `details-${title.split(" (")[0]}` }, h("summary", { text: title }), content.flat(3).filter(Boolean));
   }
 
   says(text, tone = "hint") { return h("p", { class: tone, text, "data-key": `says-${text.slice(0, 20)}` }); }

@@ -72,8 +72,8 @@ export function laneGroups(panel, element, form) {
   const roles = panel.catalogue.roles;
   const choose = (code) => {
     const label = roles.find((each) => each.code === code)?.label || code;
-    const known = !bo.name || roles.some((each) => each.label === bo.name || each.code === bo.name);
-    if (code && known) model.rename(element, label);
+    const known = !bo.name || roles.some((each) => each.label.split(" (")[0] === bo.name || each.code === bo.name);
+    if (code && known) model.rename(element, label.split(" (")[0]);
     // « Famille » says it already: the property is only written where the name does not
     model.setProperty(element, bo, "role", code && panel.folded(bo.name || "") !== code ? code : "");
   };

@@ -19,7 +19,10 @@ export function counts(viewer, nodes) {
     const words = [node.words ?? String(node.count ?? ""), node.median_words, node.incident_words].filter(Boolean).join(", ");
     const inside = [node.count !== undefined && h("b", { text: String(node.count) }), node.median && h("span", { text: node.median }),
       node.incidents > 0 && h("span", { class: "studio-badge__alert" }, icon(...ALERT), String(node.incidents))];
-    if (inside.some(Boolean)) overlay(viewer, id, h(node.url ? "a" : "span", { class: "studio-badge", href: node.url, title: words, "aria-label": node.url ? `${titleOf(shape(viewer, id))} : ${words}` : null }, inside));
+    if (inside.some(Boolean)) {
+      overlay(viewer, id, h(node.url ? "a" : "span", { class: "studio-badge", href: node.url, title: words },
+        h("span", { class: "visually-hidden", text: `${titleOf(shape(viewer, id))} : ${words}` }), h("span", { class: "studio-badge__short", "aria-hidden": "true" }, inside)));
+    }
   }
   const rows = inOrder(viewer.get("elementRegistry")).filter((element) => nodes[element.id]).map((element) => {
     const node = nodes[element.id];
