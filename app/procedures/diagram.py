@@ -194,6 +194,30 @@ def steps_in_words(raw: bytes, done: Collection[str], current: Collection[str]) 
     ]
 
 
+@dataclass(frozen=True)
+class NodeInWords:
+    """A drawn node. ``human`` says that somebody does it."""
+
+    id: str
+    name: str
+    lane: str
+    kind: str
+    human: bool
+
+
+def nodes_in_words(raw: bytes) -> list[NodeInWords]:
+    """Every node of a process, in the order in which a demande meets them."""
+    graph = _graph(raw)
+    if graph is None:
+        return []
+    lanes = {lane.role: lane.name for lane in graph.lanes}
+    found = (graph.nodes[node_id] for node_id in _in_order(graph))
+    return [
+        NodeInWords(node.id, node.name or node.id, lanes.get(node.lane, ""), node.kind, node.kind in HUMAN_TASKS)
+        for node in found
+    ]
+
+
 @lru_cache(maxsize=128)
 def _graph(raw: bytes) -> Graph | None:
     try:

@@ -45,9 +45,16 @@ KINDS: Mapping[str, str] = {
 
 
 def picture(
-    drawing: Drawing, done: Collection[str] = (), current: Collection[str] = (), *, id: str = "schema"
+    drawing: Drawing,
+    done: Collection[str] = (),
+    current: Collection[str] = (),
+    *,
+    id: str = "schema",
+    notes: Mapping[str, str] | None = None,
 ) -> Markup:
-    """The SVG element. ``done`` and ``current`` are node ids; ``id`` prefixes the ids inside, one per page."""
+    """The SVG element. ``done`` and ``current`` are node ids; ``id`` prefixes the ids inside, one per page.
+
+    ``notes`` are written over nodes, by id (« 12 demandes »), in place of « en cours »."""
     box = drawing.box
     named = [shape.name for shape in drawing.shapes if shape.id in current and shape.name]
     where = f"En cours : {', '.join(named)}." if named else "Aucune étape en cours."
@@ -68,7 +75,10 @@ def picture(
     parts += [_frame(shape) for shape in frames]
     parts += [_big(shape) for shape in nodes if shape.expanded]
     parts += [_arrow(line, id) for line in drawing.lines]
-    parts += [_node(shape, state_of(shape.id, done, current)) for shape in nodes if not shape.expanded]
+    told = notes or {}
+    parts += [
+        _node(shape, state_of(shape.id, done, current), told.get(shape.id, "")) for shape in nodes if not shape.expanded
+    ]
     parts.append(Markup("</svg>"))
     return Markup("").join(parts)
 
@@ -98,8 +108,10 @@ def _big(shape: Shape) -> Markup:
     ).format(b=box, stroke=RULE, x=box.x + 10, y=box.y + 18, ink=INK, name=_cut(shape.name, int(box.width / LETTER)))
 
 
-def _node(shape: Shape, state: State) -> Markup:
-    told = f"{shape.name or KINDS.get(shape.kind, '')} ({KINDS.get(shape.kind, shape.kind)}, {STATE_WORDS[state]})"
+def _node(shape: Shape, state: State, note: str = "") -> Markup:
+    told = (
+        f"{shape.name or KINDS.get(shape.kind, '')} ({KINDS.get(shape.kind, shape.kind)}, {note or STATE_WORDS[state]})"
+    )
     draw: Callable[[Shape, State], Markup] = _task
     if shape.kind.endswith("Gateway"):
         draw = _gateway
@@ -108,17 +120,23 @@ def _node(shape: Shape, state: State) -> Markup:
     elif shape.kind == "textAnnotation":
         draw = _note
     return Markup('<g class="schema-{state}"><title>{told}</title>{drawn}{mark}</g>').format(
-        state=state, told=told, drawn=draw(shape, state), mark=_mark(shape, state)
+        state=state, told=told, drawn=draw(shape, state), mark=_mark(shape, state, note)
     )
 
 
-def _mark(shape: Shape, state: State) -> Markup:
+def _mark(shape: Shape, state: State, note: str = "") -> Markup:
     """What says the state without colours."""
     box = shape.box
-    if state == "current":
+    if state == "current" or note:
         return Markup(
-            '<text x="{x:g}" y="{y:g}" text-anchor="middle" font-weight="700" fill="{ink}">▶ en cours</text>'
-        ).format(x=box.x + box.width / 2, y=box.y - 8, ink=STROKES["current"])
+            '<text x="{x:g}" y="{y:g}" text-anchor="middle" font-weight="{weight}" fill="{ink}">{told}</text>'
+        ).format(
+            x=box.x + box.width / 2,
+            y=box.y - 8,
+            weight=700 if state == "current" else 400,
+            ink=STROKES[state],
+            told=note or "▶ en cours",
+        )
     if state == "done":
         return Markup(
             '<path d="M{x:g} {y:g}l4 4 7-8" fill="none" stroke="{ink}" stroke-width="2.5" stroke-linecap="round"/>'

@@ -1,0 +1,171 @@
+"""Demandes in progress: the diagram of a version with its counts, the lists behind each number, and what mends them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.cases import mending
+from app.engine.bundle import PROCESS
+from app.errors import NotFound
+from app.policy import Permission, require
+from app.procedures.diagram import nodes_in_words, read_drawing
+from app.procedures.diagram_svg import picture
+from app.procedures.models import Version
+from app.procedures.queries import content_of, versions_of
+from app.studio import running
+from app.studio.running import INCIDENTS, Count, lasting
+from app.studio.views.frame import Studio, bp, opened, page
+from app.web.guards import without_transaction
+from app.web.identity import current_actor
+from app.web.requests import db, portal, transaction
+
+#: What hangs on an activity's edge, or only begins: the activity is where the demande is.
+NOT_PLACES = ("boundaryEvent", "startEvent")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table that says what the diagram shows."""
+
+    node: str
+    name: str
+    lane: str
+    count: Count
+
+    @property
+    def usual(self) -> str:
+        return lasting(self.count.median) if self.count.median is not None else "–"
+
+
+def _chosen(studio: Studio) -> tuple[Sequence[Version], Version]:
+    """The versions, and the one of ``?version=``; the one in line otherwise. Raises NotFound."""
+    versions = versions_of(db(), studio.procedure.id) if studio.procedure is not None else ()
+    number = request.values.get("version", type=int) or (studio.version.number if studio.version else 0)
+    found = next((each for each in versions if each.number == number), None)
+    if found is None:
+        raise NotFound("Cette démarche n’a pas de version publiée de ce numéro.")
+    return versions, found
+
+
+def _lines(version: Version, found: Mapping[str, Count]) -> list[Line]:
+    """People's steps always, other nodes where something waits; those of called démarches at the end."""
+    raw = content_of(db(), version.bundle_hash).files[PROCESS]
+    drawn = nodes_in_words(raw)
+    lines = [
+        Line(step.id, step.name, step.lane, found.get(step.id, Count()))
+        for step in drawn
+        if step.kind not in NOT_PLACES and (step.human or step.id in found)
+    ]
+    known = {step.id for step in drawn}
+    return lines + [Line(node, node, "", found[node]) for node in sorted(found.keys() - known)]
+
+
+def _note(line: Line) -> str:
+    told = f"▶ {line.count.waiting}" if line.count.waiting else "0"
+    if line.count.incidents:
+        told += f" · ⚠ {line.count.incidents}"
+    return told + (f" · {line.usual}" if line.count.median is not None else "")
+
+
+def _diagram(version: Version, lines: Sequence[Line]) -> Any:
+    drawing = read_drawing(content_of(db(), version.bundle_hash).files[PROCESS])
+    if drawing is None:
+        return None
+    busy = [line.node for line in lines if line.count.waiting or line.count.incidents]
+    return picture(drawing, current=busy, notes={line.node: _note(line) for line in lines})
+
+
+@bp.get("/<slug>/dossiers", endpoint="running")
+def overview(slug: str) -> ResponseReturnValue:
+    """Where demandes are on a version, and how long its steps take."""
+    studio = opened(slug)
+    if studio.procedure is None or studio.version is None:
+        return page("studio/running.html", studio, version=None)
+    versions, version = _chosen(studio)
+    lines = _lines(version, running.counts(db(), version))
+    by_version = running.running_by_version(db(), studio.procedure.id)
+    return page(
+        "studio/running.html",
+        studio,
+        version=version,
+        versions=[each for each in versions if by_version.get(each.id) or each.id in (studio.version.id, version.id)],
+        by_version=by_version,
+        lines=lines,
+        diagram=_diagram(version, lines),
+        stopped=sum(line.count.incidents for line in lines),
+        window=running.WINDOW.days,
+        incidents=INCIDENTS,
+    )
+
+
+@bp.get("/<slug>/dossiers/liste", endpoint="running_list")
+def listing(slug: str) -> ResponseReturnValue:
+    """The demandes behind a number: ``etape`` is a node, ``incidents``, or nothing for all."""
+    studio = opened(slug)
+    _, version = _chosen(studio)
+    node = request.args.get("etape", "")[:200]
+    number = request.args.get("page", 1, type=int)
+    found, pages = running.list_of(db(), version, node, number)
+    drawn = nodes_in_words(content_of(db(), version.bundle_hash).files[PROCESS])
+    names = {step.id: step.name for step in drawn}
+    return page(
+        "studio/running_list.html",
+        studio,
+        version=version,
+        node=node,
+        name="Demandes arrêtées par un incident" if node == INCIDENTS else names.get(node, node),
+        found=found,
+        number=min(max(1, number), pages),
+        pages=pages,
+        may_mend=current_actor().can(Permission.INCIDENT_MANAGE),
+    )
+
+
+# -- mending ---------------------------------------------------------------------------------------------------------
+
+
+def _selected(slug: str) -> list[uuid.UUID]:
+    """The ticked demandes, those of this démarche only. In a transaction of its own: each demande then has its own."""
+    ids = []
+    for text in request.form.getlist("demande")[: running.PAGE]:
+        try:
+            ids.append(uuid.UUID(text))
+        except ValueError:
+            continue
+    with transaction(read_only=True) as session:
+        studio = opened(slug)
+        if studio.procedure is None:
+            raise NotFound
+        return running.among(session, studio.procedure.id, ids)
+
+
+def _back(slug: str) -> ResponseReturnValue:
+    version, node = request.form.get("version", type=int), request.form.get("etape", "")[:200]
+    return redirect(url_for("studio.running_list", slug=slug, version=version, etape=node or None), 303)
+
+
+def _tell(report: mending.Report, done: str) -> None:
+    """What became of each demande, by reference."""
+    if report.done:
+        flash(f"{done}\u00a0: {', '.join(report.done)}.", "success")
+    for reference, cause in report.refused:
+        flash(f"{reference}\u00a0: {cause}", "warning")
+
+
+@bp.post("/<slug>/dossiers/relancer", endpoint="retry_cases")
+@without_transaction
+def retry(slug: str) -> ResponseReturnValue:
+    """Runs again what failed in the ticked demandes."""
+    require(current_actor(), Permission.INCIDENT_MANAGE)
+    chosen = _selected(slug)
+    if not chosen:
+        flash("Cochez au moins une demande.", "warning")
+        return _back(slug)
+    _tell(mending.retry_many(portal().database, current_actor(), chosen), "Reparties")
+    return _back(slug)

@@ -1,0 +1,55 @@
+"""An administrator watches the demandes in progress of a démarche and mends those that are stuck, in a real browser."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Browser
+from sqlalchemy import select, update
+
+from app import clock
+from app.cases.models import Case
+from app.db import new_id
+from app.engine.models import Incident, Instance
+from tests.journeys.audit import audit
+from tests.journeys.commune import Commune
+from tests.journeys.people import DESK, somebody
+
+HERE = "/admin/demarches/absence/dossiers"
+
+
+def stop_one(commune: Commune) -> str:
+    """A demande whose piece could not be stored; gives its reference."""
+    with commune.database.transaction() as session:
+        query = select(Case).join(Instance, Instance.case_id == Case.id)
+        case = session.scalars(query.where(Case.slug == "absence", Instance.ended_at.is_(None)).limit(1)).one()
+        session.execute(update(Instance).where(Instance.case_id == case.id).values(troubled=True))
+        session.add(
+            Incident(
+                id=new_id(),
+                case_id=case.id,
+                task_id=new_id(),
+                node="enregistrer",
+                node_name="Enregistrer l’absence",
+                reference=case.reference,
+                cause="Le planning ne répond pas.",
+                attempts=2,
+                opened_at=clock.now(),
+            )
+        )
+        return case.reference
+
+
+def test_she_sees_where_demandes_are_and_runs_again_those_that_stopped(commune: Commune, browser: Browser) -> None:
+    reference = stop_one(commune)
+    with somebody(browser, commune.address, size=DESK) as admin:
+        admin.become("administrateur")
+        admin.go("/admin/demarches/absence/diagramme")
+        admin.follow("Dossiers en cours")
+        admin.sees("Temps médian")
+        assert audit(admin.page, "running") == []
+        admin.follow("Voir les demandes arrêtées")
+        admin.sees("Le planning ne répond pas.")
+        assert audit(admin.page, "running-list") == []
+        admin.page.get_by_label(reference).check()
+        admin.press("Relancer")
+        admin.sees("Reparties")
+        admin.sees("Aucune demande")
