@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.engine.models import Instance
 from app.procedures.models import Procedure, Version
-from app.procedures.settings import CATEGORIES, ProcedureSettings
+from app.procedures.settings import CATEGORIES, FILERS, ProcedureSettings
+from forms.french import date_text
 
 REGIMES: Mapping[str, str] = {
     "SVA": "le silence vaut acceptation",
@@ -72,7 +73,20 @@ def told(settings: ProcedureSettings) -> list[tuple[str, str]]:
         ("Pièces demandées", ", ".join(settings.pieces)),
         ("Service", settings.service),
         ("Règle légale", legal),
+        ("Ouverte aux familles", _window(settings)),
+        ("Qui peut déposer", FILERS.get(settings.filers, settings.filers)),
+        ("Publication", "avec l’accord d’une seconde personne" if settings.second_reader else ""),
         ("Brouillons gardés", f"{settings.draft_days}\u00a0jours"),
         ("Messages à la famille", ", ".join(sorted(settings.notifications))),
     ]
     return [(label, text) for label, text in found if text]
+
+
+def _window(settings: ProcedureSettings) -> str:
+    """« du … au … », with the days that are said."""
+    parts = [
+        f"{word} {date_text(day, weekday=False)}"
+        for word, day in (("à partir du", settings.opens_on), ("jusqu’au", settings.closes_on))
+        if day is not None
+    ]
+    return " ".join(parts)
