@@ -103,7 +103,7 @@ def test_differences_are_drawn_and_said(opened: Opening, absence: str, newer: st
     assert marked(page, "studio-changed") == {"instruire", "flux_9"}
     assert marked(page, "studio-removed", 1) == {"renoncement", "flux_15"}
     assert page.locator(".layer-studio-removed > *").count() >= 3  # the event, its name, its flow, and « Retiré »
-    said = page.locator(".studio-legend").inner_text()
+    said = page.locator(".studio-legend").inner_text().replace("\u00a0", " ")
     assert "le nom : « Contrôler l’absence » devient « Vérifier l’absence »" in said
     assert "l’échéance : « 3 jours ouvrés » devient « 5 jours »" in said
     assert "la condition : « decision == 'refuser' » devient « decision != 'accepter' »" in said

@@ -1,17 +1,23 @@
 /* Elements made by hand, and a patch that keeps what a person is typing in. No markup is ever parsed: labels are text. */
 
+const PLAIN = new Set(["code", "textarea", "input"]);
+
+/** French spacing: quotes, colons and question marks stay with their word. */
+export const spaced = (text) => text.replace(/« /g, "«\u00a0").replace(/ (?=[»:?!;](?!\S))/g, "\u00a0");
+
 /** An element. `attributes` may hold `on` ({event: listener}), `value`, `checked`, `text`; null and false attributes are left out. */
 export function h(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (key === "on") for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
-    else if (key === "text") element.textContent = value;
+    else if (key === "text") element.textContent = PLAIN.has(name) ? value : spaced(value);
     else if (key === "value" && name !== "option" && name !== "button") element.value = value;
     else if (key === "checked") { element.checked = value; element.defaultChecked = value; }
     else element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  const kept = children.flat(3).filter((child) => child !== null && child !== undefined && child !== false);
+  element.append(...kept.map((child) => (typeof child === "string" && !PLAIN.has(name) ? spaced(child) : child)));
   return element;
 }
 

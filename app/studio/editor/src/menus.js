@@ -220,7 +220,7 @@ export class Menus {
     const frame = this.canvas.getContainer().getBoundingClientRect();
     const box = element.parent ? this.canvas.getAbsoluteBBox(element) : { x: frame.width / 2, y: 0, width: 0, height: 40 };
     const x = Math.max(8, Math.min(frame.left + box.x + box.width / 2, window.innerWidth - 320));
-    const y = Math.max(8, Math.min(frame.top + box.y + box.height + 8, window.innerHeight - 260));
+    const y = Math.max(8, Math.min(frame.top + box.y + box.height + 8, window.innerHeight - 420));
     this.popupMenu.open(element, id, { x, y, cursor: { x, y } }, { title: Menus.TITLES[id], width: 300, search: true });
   }
 }
