@@ -16,8 +16,9 @@ from app.engine.bundle import Bundle
 from app.policy import Actor
 from app.procedures.models import Procedure, Version
 from app.procedures.queries import published
-from app.studio import drafts
+from app.studio import drafts, shipped
 from app.studio.checks import verify_draft
+from app.studio.views.tables import EMPTY_TABLE
 from tests.cases.making import SLUG, count_statements, file_case, make_bundle, sign_in
 from tests.studio.making import Studio, make_studio
 
@@ -338,6 +339,21 @@ def test_hostile_labels_stay_text_on_every_page(database, new_client) -> None:
     assert publish_now(iris, database, note=HOSTILE).status_code == 303
     check_harmless(iris, [*(f"{HERE}/{tab}" for tab in (*TABS, *OTHERS)), f"{HERE}/versions/2", "/admin/demarches"])
     check_harmless(new_client(), ["/", f"/demarches/{SLUG}"])
+
+
+def test_hostile_tables_and_releases_stay_text_too(database, new_client, monkeypatch) -> None:
+    studio = make_studio(database)
+    iris = signed(new_client, database, studio.iris)
+    open_draft(iris)
+    escaped = HOSTILE.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    table = EMPTY_TABLE.format(id="tarif").replace('name="tarif"', f'name="{escaped}"').replace("Si", escaped)
+    with database.transaction() as session:
+        drafts.save_files(session, studio.iris, SLUG, {"decisions/tarif.dmn": table.encode()}, 1)
+    check_harmless(iris, [f"{HERE}/tables", f"{HERE}/tables/tarif", f"{HERE}/publication"])
+    assert "alert(1)" in iris.get(f"{HERE}/tables/tarif").text
+    monkeypatch.setattr(shipped, "SHIPPED", {SLUG: hostile_bundle()})
+    check_harmless(iris, [f"{HERE}/nouvelle-livraison", "/admin/demarches"])
+    assert "alert(1)" in iris.get(f"{HERE}/nouvelle-livraison").text
 
 
 def check_harmless(client: FlaskClient, addresses: list[str]) -> None:
