@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 
 from app import clock
+from app.cases.scenarios import run_scenarios
 from app.db import Database
 from app.engine.bundle import Bundle
 from app.errors import Conflict, Forbidden, NotFound, Refused
@@ -17,6 +19,7 @@ from app.procedures.checking import check_bundle
 from app.procedures.queries import published
 from app.studio import drafts
 from app.studio.drafts import DraftMoved
+from app.studio.standard import standard_bundle
 from tests.cases.making import SLUG, file_case, make_bundle, open_task
 from tests.studio.making import make_studio
 
@@ -201,3 +204,55 @@ def test_opening_what_does_not_exist_is_not_found(database) -> None:
             drafts.open_draft(session, studio.iris, "rien")
         with pytest.raises(NotFound):
             drafts.take_over(session, studio.iris, SLUG)
+
+
+def test_two_saves_at_once_on_one_revision_keep_exactly_one(database) -> None:
+    studio = make_studio(database)
+    revision = open_as(database, studio.iris)
+    outcomes: list[str] = []
+    together = threading.Barrier(4)
+
+    def save(number: int) -> None:
+        together.wait()
+        try:
+            with database.transaction() as session:
+                text = SETTINGS + f"# {number}\n".encode()
+                drafts.save_files(session, studio.iris, SLUG, {"demarche.toml": text}, revision)
+            outcomes.append("saved")
+        except DraftMoved:
+            outcomes.append("refused")
+
+    hands = [threading.Thread(target=save, args=(number,)) for number in range(4)]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join(30)
+    assert sorted(outcomes) == ["refused", "refused", "refused", "saved"]
+    with database.transaction(read_only=True) as session:
+        assert drafts.the_draft(session, SLUG).revision == revision + 1
+
+
+def test_two_administrators_who_open_at_once_share_one_draft(database) -> None:
+    studio = make_studio(database)
+    together = threading.Barrier(2)
+    held: list[str] = []
+
+    def begin(actor) -> None:
+        together.wait()
+        with database.transaction() as session:
+            held.append(drafts.open_draft(session, actor, SLUG).holder_label)
+
+    hands = [threading.Thread(target=begin, args=(actor,)) for actor in (studio.iris, studio.omar)]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join(30)
+    assert len(held) == 2
+    assert len(set(held)) == 1
+    assert actions(database) == ["draft.opened"]
+
+
+def test_the_standard_pattern_plays_its_own_scenarios_and_meets_every_node() -> None:
+    report = run_scenarios(standard_bundle("gouter", "Goûter", summary="Pour le goûter.", category="inscriptions"))
+    assert [story.problem for story in report.stories] == [""] * 4
+    assert report.uncovered == {}
