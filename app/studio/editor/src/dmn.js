@@ -78,7 +78,7 @@ class TableEditor {
     const name = input.label || expression?.text || `Question ${index + 1}`;
     return h("th", { scope: "col", "data-side": "when", "data-key": `question-${input.id}` }, h("span", { class: "studio-rules__kind", text: "Si" }),
       form.text(`expression-${index}`, "Variable ou calcul", expression?.text, (text) => set(() => table.setPart(input, "inputExpression", "LiteralExpression", text.trim())), { mono: true, list: "studio-variables" }),
-      form.details(`Plus (${name})`,
+      form.details(`Options (${name})`,
         form.text(`question-${index}`, "Question affichée", input.label, (text) => set(() => { input.label = text.trim() || undefined; })),
         form.select(`genre-${index}`, "Genre", expression?.typeRef || "", TYPES, (value) => set(() => { expression.typeRef = value || undefined; }), { empty: "Non précisé" }),
         form.text(`valeurs-${index}`, "Valeurs permises", input.inputValues?.text, (text) => set(() => table.setPart(input, "inputValues", "UnaryTests", text.trim())), { mono: true, hint: 'Par exemple : "A", "B", "C"' }),
@@ -91,7 +91,7 @@ class TableEditor {
     const name = output.label || output.name || `Réponse ${index + 1}`;
     return h("th", { scope: "col", "data-side": "then", "data-key": `reponse-${output.id}` }, h("span", { class: "studio-rules__kind", text: "Alors" }),
       form.text(`variable-${index}`, "Variable remplie", output.name, (text) => set(() => table.nameOutput(output, text)), { mono: true }),
-      form.details(`Plus (${name})`,
+      form.details(`Options (${name})`,
         form.text(`reponse-${index}`, "Réponse affichée", output.label, (text) => set(() => { output.label = text.trim() || undefined; })),
         form.select(`genre-reponse-${index}`, "Genre", output.typeRef || "", TYPES, (value) => set(() => { output.typeRef = value || undefined; }), { empty: "Non précisé" }),
         form.text(`valeurs-reponse-${index}`, "Valeurs permises", output.outputValues?.text, (text) => set(() => table.setPart(output, "outputValues", "UnaryTests", text.trim())), { mono: true }),
