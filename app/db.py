@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -78,6 +79,9 @@ class Base(DeclarativeBase):
 
 LongText = Text
 
+BUSY_SECONDS = 15
+"""How long a writer of SQLite waits for the one before."""
+
 
 def fold(text: str) -> str:
     """Lower-case, without accents, single spaces: how names are compared and sorted."""
@@ -99,7 +103,7 @@ def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",
-        "busy_timeout=15000",
+        f"busy_timeout={BUSY_SECONDS * 1000}",
         "cache_size=-32000",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -218,6 +222,19 @@ def as_told(connection: Connection, sql: str, error: Exception) -> BaseException
     )
 
 
+@contextmanager
+def _in_turn(turn: threading.Lock) -> Iterator[None]:
+    """One writer of this process after the other. SQLite only lets those who wait try again, each at its own moment: in
+    a busy minute the unlucky one waited as long as others wrote, and failed after fifteen seconds.
+    """
+    entered = turn.acquire(timeout=BUSY_SECONDS)
+    try:
+        yield
+    finally:
+        if entered:
+            turn.release()
+
+
 BeforeCommit = Callable[[Session], None]
 
 
@@ -228,6 +245,7 @@ class Database:
         self.engine = make_engine(url, pool_size=pool_size)
         self._sessions = sessionmaker(self.engine, class_=PortalSession, expire_on_commit=False, autoflush=False)
         self.before_commit: list[BeforeCommit] = []
+        self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Session]:
@@ -235,6 +253,10 @@ class Database:
 
         ``read_only`` is a promise that nothing is written; on SQLite it lets readers run beside the writer.
         """
+        with nullcontext() if read_only or self._turn is None else _in_turn(self._turn):
+            yield from self._transaction(read_only)
+
+    def _transaction(self, read_only: bool) -> Iterator[Session]:
         token = _read_only.set(read_only)
         session = self._sessions()
         try:
