@@ -127,6 +127,22 @@ def test_the_condition_builder_writes_the_expression_that_stays_editable(studio:
     assert graph(studio).flows["flux_9"].condition == "age(naissance) < 6"
 
 
+def test_a_button_acts_on_what_was_typed_just_before(studio: Page) -> None:
+    select(studio, "flux_9")
+    choose(studio, "Réponse ou variable", "jours")
+    studio.get_by_label("Valeur", exact=True).fill("12")  # not left: the click itself leaves the field
+    studio.get_by_role("button", name="Ajouter une condition").click()
+    expect(studio.get_by_role("group", name="Condition")).to_have_count(2)
+    assert graph(studio).flows["flux_9"].condition == "jours == 12"
+    studio.get_by_label("Nom", exact=True).or_(studio.get_by_label("Texte écrit sur le flux")).fill(
+        "douze jours et plus"
+    )
+    studio.get_by_role("button", name="Supprimer", exact=True).last.click()
+    assert "flux_9" not in graph(studio).flows
+    studio.get_by_role("button", name="Annuler", exact=True).click()
+    assert graph(studio).flows["flux_9"].name == "douze jours et plus"
+
+
 def test_yes_no_variables_and_lists_have_their_own_comparisons(studio: Page) -> None:
     select(studio, "flux_9")
     choose(studio, "Réponse ou variable", "urgent")

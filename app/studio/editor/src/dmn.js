@@ -1,6 +1,6 @@
 /* One decision table, to edit: an ordinary table of fields (docs/decisions/0016). See CONTRACT.md. */
 import { conflict } from "./dialogs.js";
-import { h, icon, patchChildren } from "./dom.js";
+import { calmly, h, icon, patchChildren } from "./dom.js";
 import { announce, clock, drawn, failed, roots } from "./page.js";
 import { Form } from "./panel/form.js";
 import { functions } from "./panel/portal.js";
@@ -15,6 +15,7 @@ const TYPES = [{ value: "string", label: "Texte" }, { value: "number", label: "N
 class TableEditor {
   constructor(root, table, catalogue, changed) {
     Object.assign(this, { root, table, catalogue, changed, known: { functions: [], variables: [], ...catalogue } });
+    this.draw = calmly(() => this.drawNow());
     root.addEventListener("input", (event) => { if (event.target.matches("input, textarea")) event.target.unwritten = true; });
     root.addEventListener("change", ({ target }) => this.write(target));
     root.addEventListener("click", (event) => { const key = event.target.closest("[data-act]")?.dataset.act; if (key) this.form.acts.get(key)?.(); });
@@ -42,10 +43,11 @@ class TableEditor {
   async act(change, focus) {
     if (await this.table.change(change)) this.changed();
     this.draw();
+    if (focus) this.draw.flush();
     if (focus) this.root.querySelector(focus)?.select();
   }
 
-  draw() {
+  drawNow() {
     const { table } = this;
     const form = new Form();
     this.form = form;

@@ -65,3 +65,16 @@ export function patchChildren(old, next) {
   });
   while (old.childNodes.length > wanted.length) old.lastChild.remove();
 }
+
+/** A drawing that waits while a pointer is pressed: leaving a field redraws, and a button that moved away under the pointer
+    would miss its click. `flush` draws at once what waits. */
+export function calmly(draw) {
+  let pressed = false;
+  let waiting = false;
+  const flush = () => { if (waiting) { waiting = false; draw(); } };
+  const released = () => setTimeout(() => { pressed = false; flush(); });
+  document.addEventListener("pointerdown", () => { pressed = true; }, true);
+  for (const name of ["pointerup", "pointercancel", "dragend"]) window.addEventListener(name, released, true);
+  const calm = () => { if (pressed) waiting = true; else draw(); };
+  return Object.assign(calm, { flush });
+}

@@ -1,6 +1,6 @@
 /* The properties panel: what the selected element is, says and does, in the portal's own fields. It is also how a diagram is
    edited without a mouse: it walks, adds, connects, changes and removes. */
-import { h, patchChildren } from "../dom.js";
+import { calmly, h, patchChildren } from "../dom.js";
 import { inOrder, localType, titleOf, wordFor } from "../kinds.js";
 import { identifierOf } from "../model.js";
 import { isActivity, mayEdge, mayFollow } from "../menus.js";
@@ -29,6 +29,7 @@ export class Panel {
     this.typing = new Map();
     this.catalogue = catalogue;
     this.shown = null;
+    this.draw = calmly(() => this.drawNow());
     root.addEventListener("change", (event) => this.changed(event));
     root.addEventListener("input", (event) => { if (event.target.matches("input[type=text], textarea")) event.target.unwritten = true; });
     root.addEventListener("click", (event) => this.clicked(event));
@@ -80,7 +81,7 @@ export class Panel {
     this.draw();
   }
 
-  draw() {
+  drawNow() {
     if (this.shown && !this.model.elementRegistry.get(this.shown.id)) this.shown = null;
     const form = new Form();
     this.form = form;
@@ -196,6 +197,7 @@ export class Panel {
 
   clicked(event) {
     const act = event.target.closest("[data-act]")?.dataset.act;
+    this.draw.flush(); // the button acts on what was just written
     if (act) this.form.acts.get(act)?.(event);
   }
 
