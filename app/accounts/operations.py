@@ -205,6 +205,8 @@ def _set_password(session: Session, account: Account, password_hash: str) -> Non
     account.password_changed_at = clock.now()
     account.must_change_password = False
     account.failed_attempts, account.last_failed_at, account.locked_until = 0, None, None
+    if account.totp_enabled_at is None:
+        account.totp_secret = None  # whoever held the former password may have read it on the page that sets it up
     session.flush()
     tokens.end_tokens(session, account.id)
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.accounts import second_factor, sessions
+from app.accounts import operations, second_factor, sessions
 from app.accounts.models import Account, LoginSession, RecoveryCode
 from app.clock import FrozenClock
 from app.db import Database
@@ -45,6 +45,27 @@ def test_a_code_is_accepted_one_step_around_its_time(
     actor, session_id, secret, _ = enrolled(database, clock)
     code = code_at(secret, clock.instant + timedelta(seconds=seconds))
     assert (give(database, actor, session_id, code) is None) is accepted
+
+
+def test_a_secret_being_set_up_does_not_outlive_the_password(database: Database, clock: FrozenClock) -> None:
+    """Whoever stole the password may have read it, and would know every code to come."""
+    with database.transaction() as session:
+        account = make_account(session)
+        actor = sessions.actor_of(session, account)
+        opened = sessions.signed_in(session, sessions.open_session(session, account))
+        assert opened is not None
+        seen = second_factor.begin_enrolment(session, SECRET, actor)
+        assert second_factor.begin_enrolment(session, SECRET, actor) == seen
+    with database.transaction() as session:
+        operations.change_password(session, actor, opened.session_id, "another hash")
+        assert second_factor.begin_enrolment(session, SECRET, actor) != seen
+
+
+def test_a_changed_password_leaves_a_second_factor_in_place(database: Database, clock: FrozenClock) -> None:
+    actor, session_id, secret, _ = enrolled(database, clock)
+    with database.transaction() as session:
+        operations.change_password(session, actor, session_id, "another hash")
+    assert give(database, actor, session_id, code_at(secret, clock())) is None
 
 
 def test_a_code_serves_once_even_in_another_session(database: Database, clock: FrozenClock) -> None:
