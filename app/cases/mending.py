@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from app.cases.machinery import case_by_id, note_fault, retry_incidents
+from app.cases.operations import _follow, _tell, runtime
+from app.cases.queries import open_case_rows, open_tasks
 from app.db import Database
 from app.engine.runtime import Outcome
 from app.engine.steps import EngineFault
-from app.errors import PortalError
+from app.errors import PortalError, Refused
+from app.journal import record
 from app.policy import Actor, Permission, require
+
+MAX_REASON = 500
 
 
 @dataclass
@@ -27,6 +32,30 @@ class Report:
 def retry_many(database: Database, actor: Actor, case_ids: Sequence[uuid.UUID]) -> Report:
     """Runs again what failed in each of these demandes."""
     return _each(database, actor, case_ids, lambda session, case_id: retry_incidents(session, actor, case_id))
+
+
+def move_many(database: Database, actor: Actor, case_ids: Sequence[uuid.UUID], node: str, reason: str) -> Report:
+    """Sends each of these demandes to a step of its version, or skips it there. Raises Refused without a reason."""
+    reason = " ".join(reason.split())[:MAX_REASON]
+    if not reason:
+        raise Refused("Dites pourquoi : le journal le garde.", "reason")
+    return _each(database, actor, case_ids, lambda session, case_id: move_case(session, actor, case_id, node, reason))
+
+
+def move_case(session: Session, actor: Actor, case_id: uuid.UUID, node: str, reason: str) -> Outcome:
+    """Gives up where a demande is and begins again at ``node``. Raises CannotMove, saying why.
+
+    ``reason`` is kept in the journal with who did it; the family is told as after any step, if its state changed.
+    """
+    require(actor, Permission.INCIDENT_MANAGE)
+    opened = open_case_rows(session, case_id, lock=True)
+    left = [task.node for task in open_tasks(session, case_id)]
+    before = opened.case.status
+    outcome = runtime.move(session, actor, opened.facts, opened.instance, node)
+    _follow(session, opened.case, outcome)
+    record(session, actor, "case.moved", "case", case_id, left=left, node=node, reason=reason)
+    _tell(session, opened.case, before, outcome, first_filing=False)
+    return outcome
 
 
 def _each(

@@ -197,6 +197,22 @@ def _synchronise_tasks(session: Session, facts: CaseFacts, before: Picture, now:
     )
 
 
+def carry_over(session: Session, facts: CaseFacts, before: Picture, now: Picture) -> None:
+    """Rewrites the rows of tasks that stay open while the drawing of their node changed: another version draws it."""
+    for key, node in now.people.items():
+        if key not in before.people or before.people[key] == node:
+            continue
+        row = _task_row(facts, key, node, clock.now())
+        changed = {name: row[name] for name in ("title", "lane", "queue", "status", "form")}
+        if before.people[key].lane != node.lane:
+            changed["assignee_id"] = None
+        session.execute(update(_TASKS).where(_TASKS.c.id == key).values(**changed))
+        session.execute(delete(_KEYS).where(_KEYS.c.task_id == key))
+        if node.lane != FAMILY_LANE:
+            texts = dict.fromkeys(text[:120] for text in facts.search)
+            _ADD[_KEYS].later(session, [{"task_id": key, "key": text, "queue": row["queue"]} for text in texts])
+
+
 def _task_row(facts: CaseFacts, task_id: uuid.UUID, node: Node, at: datetime) -> dict[str, Json]:
     return {
         "id": task_id,

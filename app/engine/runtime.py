@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 from weakref import WeakKeyDictionary
 
 from SpiffWorkflow.bpmn import BpmnEvent, BpmnWorkflow
@@ -24,12 +24,13 @@ from sqlalchemy.orm.attributes import set_committed_value
 from app import clock
 from app.db import Json
 from app.engine import state
-from app.engine.elements import DrawnSignal, NodeError, OperationTask, bpmn_id
+from app.engine.elements import DrawnSignal, NodeError, bpmn_id
 from app.engine.incidents import open_incidents, resolve_incidents
 from app.engine.models import Incident, Instance, Subscription, Task, Timer
+from app.engine.moving import keep_identities, moved
 from app.engine.operations import BusinessError, CaseFacts, Registry
 from app.engine.parser import FAULT
-from app.engine.projection import Picture, picture, synchronise
+from app.engine.projection import Picture, carry_over, picture, synchronise
 from app.engine.specs import Definition, Loader, Node, SpecCache
 from app.engine.steps import (
     EngineFault,
@@ -42,7 +43,8 @@ from app.engine.steps import (
     store_result,
     try_again,
 )
-from app.errors import Conflict
+from app.engine.waiting import NotWaiting as NotWaiting
+from app.engine.waiting import ready_human_task, started_task
 from app.hot import Hot, adding
 from app.outbox import emit
 from app.policy import SYSTEM, Actor
@@ -57,10 +59,6 @@ class Outcome:
     opened: Mapping[uuid.UUID, Node]
     visited: tuple[str, ...]
     failures: tuple[Failure, ...]
-
-
-class NotWaiting(Conflict):
-    """The task is not open any more, or the instance does not wait for this message."""
 
 
 Run = Callable[[BpmnWorkflow, ScriptEngine], None]
@@ -138,7 +136,7 @@ class Runtime:
         done: list[str] = []
 
         def act(workflow: BpmnWorkflow, _engine: ScriptEngine) -> None:
-            task = _ready_human_task(workflow, task_id)
+            task = ready_human_task(workflow, task_id)
             variable = getattr(task.task_spec, "variable", None)
             task.data.update({variable: dict(values)} if variable else values)
             task.task_spec._run(task)
@@ -179,7 +177,7 @@ class Runtime:
         """
 
         def act(workflow: BpmnWorkflow, engine: ScriptEngine) -> None:
-            task = _started_task(workflow, task_id)
+            task = started_task(workflow, task_id)
             try:
                 if isinstance(result, BusinessError):
                     engine.raise_error(task, result)
@@ -202,7 +200,7 @@ class Runtime:
         """
 
         def act(workflow: BpmnWorkflow, engine: ScriptEngine) -> None:
-            task = _started_task(workflow, task_id)
+            task = started_task(workflow, task_id)
             task.internal_data[FAULT] = True
             engine.note_failure(task, NodeError(cause))
 
@@ -213,6 +211,50 @@ class Runtime:
         return self._advance(
             session, actor, facts, instance, lambda workflow, _engine: try_again(workflow), retrying=True
         )
+
+    def move(self, session: Session, actor: Actor, facts: CaseFacts, instance: Instance, node: str) -> Outcome:
+        """Gives up where the case is and begins again at ``node``, with the data it came there with.
+
+        Raises CannotMove when the case is in several places, or when one token may not enter that node alone.
+        """
+
+        def make(workflow: BpmnWorkflow, engine: ScriptEngine) -> BpmnWorkflow:
+            return moved(workflow, engine.definition, engine, node)
+
+        return self.replace(session, actor, facts, instance, instance.bundle_hash, make, same=False)
+
+    def replace(
+        self,
+        session: Session,
+        actor: Actor,
+        facts: CaseFacts,
+        instance: Instance,
+        bundle_hash: str,
+        make: Callable[[BpmnWorkflow, ScriptEngine], BpmnWorkflow],
+        *,
+        same: bool = True,
+    ) -> Outcome:
+        """Puts what ``make`` gives, a case of version ``bundle_hash``, in place of what the instance was; runs it.
+
+        ``same``: what waits at the same nodes keeps its ids and its due instants.
+        """
+        if instance.ended_at is not None:
+            raise NotWaiting("Cette demande est terminée : elle ne peut plus avancer.")
+        old, new = (self.definition(session, each) for each in (instance.bundle_hash, bundle_hash))
+        workflow = self._load(instance, old, session, actor, facts)
+        before = picture(workflow, old)
+        made = make(workflow, ScriptEngine(new, self.registry, session, actor, facts))
+        step = run(made, new)
+        if same:
+            keep_identities(workflow, made)
+        now = picture(made, new)
+        again = {failure.task_id for failure in step.failures}
+        left = resolve_incidents(session, facts, now, again, retrying=True)
+        instance.bundle_hash = bundle_hash
+        session.flush()
+        _store(session, instance, made, troubled=left or bool(now.failed))
+        carry_over(session, facts, before, now)
+        return self._finish(session, actor, facts, made, step, before, now)
 
     def record_fault(self, session: Session, facts: CaseFacts, task_id: uuid.UUID | None, fault: EngineFault) -> bool:
         """Opens the incident of a step that was undone (EngineFault), in a new transaction; or counts one attempt more.
@@ -238,14 +280,14 @@ class Runtime:
         """Name and parameters of the asynchronous operation a task waits for. Raises NotWaiting when it is done."""
         definition = self.definition(session, instance.bundle_hash)
         workflow = self._load(instance, definition, session, SYSTEM, facts)
-        task = _started_task(workflow, task_id)
+        task = started_task(workflow, task_id)
         return task.task_spec.operation_name, workflow.script_engine.parameters(task, task.task_spec)
 
     def data(self, session: Session, facts: CaseFacts, instance: Instance, task_id: uuid.UUID) -> dict[str, Json]:
         """The variables an open task sees: for default values and conditions of its form."""
         definition = self.definition(session, instance.bundle_hash)
         workflow = self._read(instance, definition, session, facts)
-        return dict(_ready_human_task(workflow, task_id).data)
+        return dict(ready_human_task(workflow, task_id).data)
 
     def visited(self, session: Session, facts: CaseFacts, instance: Instance) -> frozenset[str]:
         """The nodes that were completed so far, for the diagram of the case page."""
@@ -253,6 +295,11 @@ class Runtime:
         workflow = self._read(instance, definition, session, facts)
         done = {bpmn_id(task) for task in all_tasks(workflow, TaskState.COMPLETED)} | workflow.forgotten
         return frozenset(done & definition.nodes.keys())
+
+    def look(self, session: Session, facts: CaseFacts, instance: Instance) -> tuple[BpmnWorkflow, Definition]:
+        """The workflow and its version, to plan what may become of it; never to be changed."""
+        definition = self.definition(session, instance.bundle_hash)
+        return self._read(instance, definition, session, facts), definition
 
     # -- how a step is made ------------------------------------------------------------------------------------
 
@@ -323,28 +370,6 @@ class Runtime:
         ended = workflow.completed
         status = step.final_status if ended and step.final_status else now.status
         return Outcome(status, ended, opened, tuple(step.visited), tuple(step.failures))
-
-
-def _ready_human_task(workflow: BpmnWorkflow, task_id: uuid.UUID) -> Any:
-    task = _find(workflow, task_id)
-    # Task.run() has no guard of its own: it would complete a FUTURE task, or a completed one again.
-    if task is None or task.state != TaskState.READY or not task.task_spec.manual:
-        raise NotWaiting("Cette étape n’attend plus de réponse : la demande a avancé entre-temps.")
-    return task
-
-
-def _started_task(workflow: BpmnWorkflow, task_id: uuid.UUID) -> Any:
-    task = _find(workflow, task_id)
-    if task is None or task.state != TaskState.STARTED or not isinstance(task.task_spec, OperationTask):
-        raise NotWaiting("Cette opération est déjà faite.")
-    return task
-
-
-def _find(workflow: BpmnWorkflow, task_id: uuid.UUID) -> Any:
-    for each in (workflow, *workflow.subprocesses.values()):
-        if (task := each.tasks.get(task_id)) is not None:
-            return task
-    return None
 
 
 def _store(session: Session, instance: Instance, workflow: BpmnWorkflow, *, troubled: bool) -> None:

@@ -184,7 +184,7 @@ def lasting(time: timedelta) -> str:
     """A duration as people say it: « 40 min », « 5 h », « 2,5 jours »."""
     minutes = time.total_seconds() / 60
     if minutes < 1:
-        return "moins d’une minute"
+        return "< 1\u00a0min"
     if minutes < 60:
         return f"{minutes:.0f}\u00a0min"
     if minutes < 48 * 60:

@@ -53,3 +53,15 @@ def test_she_sees_where_demandes_are_and_runs_again_those_that_stopped(commune: 
         admin.press("Relancer")
         admin.sees("Reparties")
         admin.sees("Aucune demande")
+
+
+def test_she_sends_a_demande_to_another_step_and_says_why(commune: Commune, browser: Browser) -> None:
+    with somebody(browser, commune.address, size=DESK) as admin:
+        admin.become("administrateur")
+        admin.go(f"{HERE}/liste?etape=prendre_en_charge")
+        assert audit(admin.page, "running-move") == []
+        admin.page.get_by_role("checkbox").first.check()
+        admin.page.get_by_label("Étape", exact=True).select_option(label="Contrôler l’absence")
+        admin.fill("Raison", "Prise en charge par téléphone")
+        admin.press("Déplacer")
+        admin.sees("Déplacées")

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from app import clock
 from app.db import Database
 from app.engine.models import Incident, Task
+from app.journal import JournalEntry
 from app.procedures.models import Version
 from app.studio import running
 from tests.cases.making import SLUG, case_of, count_statements, file_case, open_draft, open_task, sign_in
@@ -119,3 +120,29 @@ def test_others_know_nothing_of_it(database, new_client) -> None:
         assert client.get(HERE).status_code == 404
         assert client.get(f"{HERE}/liste").status_code == 404
         assert client.post(f"{HERE}/relancer").status_code == 404
+
+
+def test_demandes_are_sent_to_a_step_with_a_reason_that_the_journal_keeps(database, new_client) -> None:
+    studio = make_studio(database)
+    cases = [file_case(database, studio.world) for _ in range(3)]
+    iris = sign_in(new_client(), database, studio.world.administrator)
+    assert '<option value="instruire">Instruire</option>' in iris.get(f"{HERE}/liste").text
+    sent = {"version": "1", "demande": [*map(str, cases[:2])], "vers": "instruire", "raison": " Agent  absent. "}
+    assert "Dites pourquoi" in iris.get(iris.post(f"{HERE}/deplacer", data={**sent, "raison": ""}).location).text
+    assert "choisissez une étape" in iris.get(iris.post(f"{HERE}/deplacer", data={**sent, "vers": ""}).location).text
+    refused = iris.get(iris.post(f"{HERE}/deplacer", data={**sent, "vers": "modification"}).location).text
+    assert "on ne peut pas reprendre à cet endroit" in refused
+    assert counts(database)["prendre"] == (3, 0)
+    done = iris.get(iris.post(f"{HERE}/deplacer", data=sent).location).text
+    assert "Déplacées" in done
+    assert (counts(database)["prendre"], counts(database)["instruire"]) == ((1, 0), (2, 0))
+    assert case_of(database, cases[0]).status == "traitement"
+    with database.transaction(read_only=True) as session:
+        entries = session.scalars(select(JournalEntry).where(JournalEntry.action == "case.moved")).all()
+        assert [entry.object_id for entry in entries] == cases[:2]
+        assert entries[0].details == {"left": ["prendre"], "node": "instruire", "reason": "Agent absent."}
+        assert entries[0].actor_label == "Iris Morel"
+    nadia = sign_in(new_client(), database, studio.world.nadia)
+    nadia.post(f"/agent/demandes/{cases[0]}/etapes/{open_task(database, cases[0]).id}", data={"decision": "accepter"})
+    assert case_of(database, cases[0]).status == "clos"
+    assert nadia.post(f"{HERE}/deplacer", data=sent).status_code == 404

@@ -11,11 +11,13 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.cases import mending
+from app.cases.operations import runtime
 from app.engine.bundle import PROCESS
-from app.errors import NotFound
+from app.engine.moving import why_closed
+from app.errors import NotFound, Refused
 from app.policy import Permission, require
 from app.procedures.diagram import nodes_in_words, read_drawing
-from app.procedures.diagram_svg import picture
+from app.procedures.diagram_svg import KINDS, picture
 from app.procedures.models import Version
 from app.procedures.queries import content_of, versions_of
 from app.studio import running
@@ -124,7 +126,19 @@ def listing(slug: str) -> ResponseReturnValue:
         number=min(max(1, number), pages),
         pages=pages,
         may_mend=current_actor().can(Permission.INCIDENT_MANAGE),
+        places=_places(version),
     )
+
+
+def _places(version: Version) -> list[tuple[str, str]]:
+    """The nodes where a demande may be put, with their names."""
+    raw = content_of(db(), version.bundle_hash).files[PROCESS]
+    definition = runtime.definition(db(), version.bundle_hash)
+    return [
+        (step.id, f"{step.name} ({KINDS[step.kind]})" if not step.human else step.name)
+        for step in nodes_in_words(raw)
+        if not why_closed(definition, step.id)
+    ]
 
 
 # -- mending ---------------------------------------------------------------------------------------------------------
@@ -168,4 +182,21 @@ def retry(slug: str) -> ResponseReturnValue:
         flash("Cochez au moins une demande.", "warning")
         return _back(slug)
     _tell(mending.retry_many(portal().database, current_actor(), chosen), "Reparties")
+    return _back(slug)
+
+
+@bp.post("/<slug>/dossiers/deplacer", endpoint="move_cases")
+@without_transaction
+def move(slug: str) -> ResponseReturnValue:
+    """Sends the ticked demandes to another step of their version, with a reason."""
+    require(current_actor(), Permission.INCIDENT_MANAGE)
+    chosen = _selected(slug)
+    node, reason = request.form.get("vers", "")[:200], request.form.get("raison", "")
+    if not chosen or not node:
+        flash("Cochez au moins une demande et choisissez une étape.", "warning")
+        return _back(slug)
+    try:
+        _tell(mending.move_many(portal().database, current_actor(), chosen, node, reason), "Déplacées")
+    except Refused as refusal:
+        flash(refusal.message, "warning")
     return _back(slug)
