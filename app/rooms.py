@@ -35,6 +35,7 @@ PARTS = (
     "app.cases.chores",
     "app.studio.models",
     "app.studio.checks",
+    "app.studio.migrating",
 )
 
 VIEWS = (

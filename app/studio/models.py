@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy import ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json, LongText, new_id
@@ -74,3 +74,50 @@ class DraftReader(Base):
     account_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     label: Mapped[str]
     seen_at: Mapped[datetime]
+
+
+class MigrationBatch(Base):
+    """Running demandes taken from one version of a démarche to another, in the background. ``ended_at``: all judged."""
+
+    __tablename__ = "migration_batches"
+    __table_args__ = (Index("ix_migration_batches_procedure_id_created_at", "procedure_id", "created_at"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    procedure_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("procedures.id"))
+    from_version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("procedure_versions.id"))
+    to_version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("procedure_versions.id"))
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class CaseMigration(Base):
+    """One demande of a batch: ``pending``, then ``migrated`` or ``blocked`` (``cause`` says why), perhaps ``reverted``.
+
+    ``state`` is the engine's before the migration, to come back while ``revision``, the one after it, is the last.
+    """
+
+    __tablename__ = "case_migrations"
+    __table_args__ = (Index("ix_case_migrations_batch_id_outcome", "batch_id", "outcome"),)
+
+    batch_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("migration_batches.id"), primary_key=True)
+    case_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    reference: Mapped[str]
+    outcome: Mapped[str]
+    cause: Mapped[str] = mapped_column(LongText)
+    node: Mapped[str]
+    target: Mapped[str]
+    state: Mapped[bytes | None] = mapped_column(LargeBinary)
+    serializer: Mapped[str]
+    revision: Mapped[int | None]
+
+
+class StepMapping(Base):
+    """The step chosen for all demandes that cannot stay at ``node`` when they go from one version to the other."""
+
+    __tablename__ = "migration_mappings"
+
+    from_version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("procedure_versions.id"), primary_key=True)
+    to_version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("procedure_versions.id"), primary_key=True)
+    node: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str]

@@ -34,6 +34,7 @@ __all__ = [
     "ParameterFacts",
     "Problem",
     "known_at",
+    "needed_at",
     "unsupported",
     "verify",
 ]
@@ -75,6 +76,12 @@ def known_at(graph: Graph, files: Mapping[str, bytes], catalogue: Catalogue) -> 
     if drawing.has_errors:
         return {}
     return variables.known_at(graph, read_folder(files, catalogue, Report()), catalogue)
+
+
+def needed_at(files: Mapping[str, bytes], catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
+    """Node → the variables a case must have there to go on: certain there, and read later. ``files`` are verified."""
+    graph = read_graph(load_xml(files[PROCESS], "le fichier process.bpmn"))
+    return variables.needed_at(graph, read_folder(files, catalogue, Report()), catalogue)
 
 
 def unsupported(graph: Graph) -> list[Problem]:

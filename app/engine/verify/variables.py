@@ -42,6 +42,32 @@ def known_at(graph: Graph, folder: Folder, catalogue: Catalogue) -> Mapping[str,
     }
 
 
+def needed_at(graph: Graph, folder: Folder, catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
+    """Node → the variables that are certain there and that something reads from there on."""
+    produced = {node.id: _produced(node, folder, catalogue) for node in graph.nodes.values()}
+    flow = Dataflow(graph, produced, INITIAL_VARIABLES)
+    read = {
+        node.id: frozenset[str]().union(*(use.names for use in _uses(graph, node, flow, folder, Report())))
+        for node in graph.nodes.values()
+    }
+    found = {}
+    for node in graph.nodes.values():
+        following = frozenset[str]().union(*(read[each] for each in _from(graph, node.id)))
+        found[node.id] = flow.before(node).certainly & following
+    return found
+
+
+def _from(graph: Graph, start: str) -> set[str]:
+    """A node and all that a case may meet after it."""
+    found, waiting = set(), [start]
+    while waiting:
+        if (node := waiting.pop()) not in found:
+            found.add(node)
+            waiting += [flow.target for flow in graph.outgoing(node)]
+            waiting += [each.id for each in (*graph.boundaries(node), *graph.inside(node))]
+    return found
+
+
 def _check_use(node: Node, use: Use, report: Report) -> None:
     for name in sorted(use.names - use.known.certainly):
         if name not in use.known.perhaps and ANYTHING not in use.known.perhaps:

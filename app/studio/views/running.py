@@ -45,7 +45,7 @@ class Line:
         return lasting(self.count.median) if self.count.median is not None else "–"
 
 
-def _chosen(studio: Studio) -> tuple[Sequence[Version], Version]:
+def chosen_version(studio: Studio) -> tuple[Sequence[Version], Version]:
     """The versions, and the one of ``?version=``; the one in line otherwise. Raises NotFound."""
     versions = versions_of(db(), studio.procedure.id) if studio.procedure is not None else ()
     number = request.values.get("version", type=int) or (studio.version.number if studio.version else 0)
@@ -89,7 +89,7 @@ def overview(slug: str) -> ResponseReturnValue:
     studio = opened(slug)
     if studio.procedure is None or studio.version is None:
         return page("studio/running.html", studio, version=None)
-    versions, version = _chosen(studio)
+    versions, version = chosen_version(studio)
     lines = _lines(version, running.counts(db(), version))
     by_version = running.running_by_version(db(), studio.procedure.id)
     return page(
@@ -110,12 +110,11 @@ def overview(slug: str) -> ResponseReturnValue:
 def listing(slug: str) -> ResponseReturnValue:
     """The demandes behind a number: ``etape`` is a node, ``incidents``, or nothing for all."""
     studio = opened(slug)
-    _, version = _chosen(studio)
+    _, version = chosen_version(studio)
     node = request.args.get("etape", "")[:200]
     number = request.args.get("page", 1, type=int)
     found, pages = running.list_of(db(), version, node, number)
-    drawn = nodes_in_words(content_of(db(), version.bundle_hash).files[PROCESS])
-    names = {step.id: step.name for step in drawn}
+    names = node_names(version)
     return page(
         "studio/running_list.html",
         studio,
@@ -126,11 +125,16 @@ def listing(slug: str) -> ResponseReturnValue:
         number=min(max(1, number), pages),
         pages=pages,
         may_mend=current_actor().can(Permission.INCIDENT_MANAGE),
-        places=_places(version),
+        places=places(version),
     )
 
 
-def _places(version: Version) -> list[tuple[str, str]]:
+def node_names(version: Version) -> dict[str, str]:
+    """What each drawn node of a version is called."""
+    return {step.id: step.name for step in nodes_in_words(content_of(db(), version.bundle_hash).files[PROCESS])}
+
+
+def places(version: Version) -> list[tuple[str, str]]:
     """The nodes where a demande may be put, with their names."""
     raw = content_of(db(), version.bundle_hash).files[PROCESS]
     definition = runtime.definition(db(), version.bundle_hash)
