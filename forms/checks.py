@@ -16,7 +16,7 @@ RESERVED = frozenset({"aujourd_hui", "csrf_token", "page", "vrai", "faux", "rien
 MAX_FIELDS = 200
 
 # One field of one line per cell of a repeated group: nothing that uploads, repeats or decides.
-_NOT_IN_ROWS = frozenset({"group", "piece", "decision", "info", "consent", "date_range", "address", "slots"})
+NOT_IN_ROWS = frozenset({"group", "piece", "decision", "info", "consent", "date_range", "address", "slots"})
 
 
 def semantic_problems(definition: FormDefinition, reserved: Collection[str]) -> list[Problem]:
@@ -112,7 +112,7 @@ def _field_problems(spec: FieldDef) -> Iterator[Problem]:
     elif spec.type in ("date", "date_range", "time"):
         yield from _clock_bounds(spec)
     for inner in spec.fields:
-        if inner.type in _NOT_IN_ROWS:
+        if inner.type in NOT_IN_ROWS:
             yield Problem(
                 inner.path,
                 f"Le type « {inner.type} » n’est pas permis dans un groupe répété.",
