@@ -55,12 +55,15 @@ ROOMS = Path(__file__).resolve().parents[1]
 ADMIN_PREFIXES = ("procedure:", "user:manage", "role:", "structure:", "settings:", "audit:", "incident:", "mail:")
 
 
-def blueprint(name: str, import_name: str, *, audience: Audience, url_prefix: str | None = None) -> Blueprint:
+def blueprint(
+    name: str, import_name: str, *, audience: Audience, url_prefix: str | None = None, personal: bool = False
+) -> Blueprint:
     """A blueprint whose every route is reserved to ``audience``.
 
     ``member`` is anybody who is signed in, of a family or of the town hall. Somebody who is not signed in is sent to
     the sign-in page; somebody else's pages do not exist (404). Whoever needs a second factor is sent to give it first;
-    whoever must change a password that somebody else knew, to change it.
+    whoever must change a password that somebody else knew, to change it. ``personal`` says so of public pages that show
+    what is somebody's.
     """
     made = Blueprint(
         name, import_name, url_prefix=url_prefix, template_folder=str(ROOMS / import_name.split(".")[1] / "templates")
@@ -69,17 +72,17 @@ def blueprint(name: str, import_name: str, *, audience: Audience, url_prefix: st
 
     @made.before_request
     def check_audience() -> ResponseReturnValue | None:
-        if audience == "public":
+        if audience == "public" and not personal:
             return None
         actor = current_actor()
         if actor.kind == "visitor":
-            return sign_in_required()
+            return None if audience == "public" else sign_in_required()
         if second_factor_missing():
             return redirect(url_for("accounts_public.second_factor", suite=request.full_path))
         person = current_account()
         if audience != "member" and person is not None and person.must_change_password:
             return redirect(url_for("accounts_member.password"))
-        if not admits(audience, actor):
+        if audience != "public" and not admits(audience, actor):
             raise NotFound
         return None
 

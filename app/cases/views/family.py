@@ -40,7 +40,7 @@ from app.web.identity import current_account, current_actor, sign_in_required, v
 from app.web.requests import db, transaction, undo
 from forms import StepForm
 
-bp = blueprint("cases_family", __name__, audience="public", url_prefix="/demandes")
+bp = blueprint("cases_family", __name__, audience="public", url_prefix="/demandes", personal=True)
 bp.app_errorhandler(EngineFault)(engine_fault)
 CHECK = "verification"
 SHOWN = "questions_vues"
