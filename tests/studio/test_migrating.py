@@ -73,7 +73,7 @@ def lines(database: Database, batch: uuid.UUID) -> dict[uuid.UUID, str]:
 def finish(database: Database, new_client, studio: Studio, case_id: uuid.UUID) -> None:
     """The agents, and the family if need be, take a demande to its end."""
     nadia = sign_in(new_client(), database, studio.world.nadia)
-    for _ in range(6):
+    for _ in range(9):
         if case_of(database, case_id).closed_at is not None:
             return
         task = open_task(database, case_id)
