@@ -29,6 +29,7 @@ from app.town.models import Structure
 from tests.engine.bpmn_builder import boundary, end, lane, message, process, start, user_task, xor
 
 SLUG = "demande-simple"
+HELP = {"famille": "Ayez le carnet de santé sous la main.", "agent": "Regardez d’abord le <jour> demandé."}
 ASKED = {"motif": "Léna est malade", "jour": "2030-01-07"}
 
 REQUEST_FORM = {
@@ -63,7 +64,7 @@ def make_bundle(
         lane(
             "Famille",
             start("debut"),
-            user_task("saisir", name="Écrire la demande", statut="brouillon", form="demande"),
+            user_task("saisir", name="Écrire la demande", statut="brouillon", form="demande", aide=HELP["famille"]),
             *renouncing,
             user_task("completer", name="Compléter", statut="traitement", form="demande", champs="decision_champs"),
         ),
@@ -72,7 +73,7 @@ def make_bundle(
             user_task("prendre", name="Prendre en charge", statut="en_attente"),
             boundary("modification", "prendre", message("modifier")),
             boundary("annulation", "prendre", message("annuler")),
-            user_task("instruire", name="Instruire", statut="traitement", form="decision"),
+            user_task("instruire", name="Instruire", statut="traitement", form="decision", aide=HELP["agent"]),
             xor("suite"),
             end("fin_close", statut="clos"),
             end("fin_refusee", statut="refuse"),

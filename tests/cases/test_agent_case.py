@@ -7,6 +7,7 @@ import threading
 import uuid
 
 import pytest
+from markupsafe import escape
 from sqlalchemy import select
 
 from app import clock
@@ -16,6 +17,8 @@ from app.documents.piece_types import install_piece_types
 from app.policy import SYSTEM
 from tests.cases.conftest import NewClient
 from tests.cases.making import (
+    HELP,
+    SLUG,
     World,
     answer_family,
     case_of,
@@ -52,6 +55,14 @@ def test_an_agent_takes_charge_then_decides_and_the_family_is_told_so(database, 
     assert answer.status_code == 302
     assert case_of(database, case_id).status == "clos"
     assert "La demande est terminée" in nadia.get(answer.location).text
+
+
+def test_each_step_shows_the_help_that_its_diagram_gives(database, new_client) -> None:
+    world = make_world(database)
+    parent = sign_in(new_client(), database, world.camille)
+    assert str(escape(HELP["famille"])) in parent.get(f"/demandes/nouvelle/{SLUG}").text
+    case_id, agent = taken(database, world, new_client)
+    assert str(escape(HELP["agent"])) in agent.get(f"/agent/demandes/{case_id}").text
 
 
 def test_a_refusal_needs_a_reason_and_nothing_typed_is_lost(database, new_client) -> None:
