@@ -36,6 +36,7 @@ PARTS = (
     "app.studio.models",
     "app.studio.checks",
     "app.studio.migrating",
+    "app.studio.stories",
 )
 
 VIEWS = (

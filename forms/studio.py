@@ -78,3 +78,38 @@ class RefusalForm(AccountForm):
         validators=[Needed("Dites pourquoi, pour que la personne puisse corriger.")],
         render_kw={"rows": 3},
     )
+
+
+class StoryForm(AccountForm):
+    """The text of a scenario."""
+
+    text = BlockField(
+        "Texte du scénario",
+        description="Chaque étape commence par une ligne [[etapes]]. Le guide d’écriture est dans la documentation des "
+        "démarches.",
+        validators=[Needed("Écrivez au moins une étape.")],
+        render_kw={"rows": 24, "spellcheck": "false", "autocapitalize": "none", "class": "ds-input code"},
+    )
+
+
+class StoryTitleForm(AccountForm):
+    """What a scenario is called."""
+
+    title = LineField(
+        "Titre du scénario",
+        description="Ce qu’il raconte, par exemple «\u00a0L’agent demande une pièce, la famille l’envoie\u00a0».",
+        filters=line(120),
+        validators=[Needed("Donnez un titre au scénario.")],
+    )
+
+
+class ObsoleteForm(AccountForm):
+    """Why a story no longer holds publication back."""
+
+    reason = BlockField(
+        "Pourquoi ce scénario n’a plus cours\u00a0?",
+        description="La raison est gardée dans le journal et montrée à qui relit avant de publier.",
+        filters=block(500),
+        validators=[Needed("Dites pourquoi ce scénario n’a plus cours.")],
+        render_kw={"rows": 2},
+    )

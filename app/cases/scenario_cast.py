@@ -7,15 +7,16 @@ piece of that type which her wallet holds, and ``@fichier`` for a file that she 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts.administration import seed_roles
+from app.accounts.models import Role
 from app.accounts.operations import open_account
 from app.agenda.operations import save_activity
 from app.db import Json, new_id
@@ -27,7 +28,7 @@ from app.engine.scenarios import ScenarioError
 from app.families.child_operations import add_child, link_adult
 from app.families.operations import add_adult, create_household
 from app.outbox import OutboxFact
-from app.policy import SYSTEM, Actor
+from app.policy import SYSTEM, Actor, Permission
 from app.town.operations import change_settings, create_structure
 
 FILE = "@fichier"
@@ -68,11 +69,15 @@ class Cast:
         return self.names[raw]
 
 
-def build_cast(session: Session) -> Cast:
-    """The town, its structures and roles, a family of two parents and one child, and strangers with theirs."""
+def build_cast(session: Session, roles: Collection[str] = ()) -> Cast:
+    """The town, its structures and roles (``roles``: more of them, by code), a family of two parents and one child, and
+    strangers with theirs."""
     change_settings(session, SYSTEM, TOWN)
     names = _build_places(session)
     seed_roles(session, SYSTEM)
+    session.flush()
+    for code in set(roles) - set(session.scalars(select(Role.code))):
+        session.add(Role(code=code, label=code, permissions=[Permission.TASK_WORK]))
     install_piece_types(session, SYSTEM)
     session.flush()
     household = create_household(session, SYSTEM, label="Martin", street="4 rue des Tilleuls", postal_code="99870",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -53,8 +53,9 @@ BEGINS = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 MAX_ROUNDS = 20
 VISITOR = Who(Actor("visitor", None, "Une personne sans compte"), "0" * 64)
 
-#: Opens an empty database for one story.
 EmptyDatabase = Callable[[], AbstractContextManager[Database]]
+#: Told how many stories were played, of how many.
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,24 @@ class Report:
 
 
 def run_scenarios(
-    bundle: Bundle, callees: Mapping[str, Bundle] | None = None, *, empty_database: EmptyDatabase | None = None
+    bundle: Bundle,
+    callees: Mapping[str, Bundle] | None = None,
+    *,
+    empty_database: EmptyDatabase | None = None,
+    roles: Collection[str] = (),
+    progress: Progress = lambda _done, _total: None,
 ) -> Report:
-    """Plays every ``scenarios/*.toml`` of ``bundle``; ``callees`` are the démarches it calls, by slug.
-
-    Each story has its own database: a copy of one SQLite file prepared once, or what ``empty_database`` opens (to play
-    on PostgreSQL). Raises NotPublishable when the démarche itself is wrong: verify it first.
+    """Plays every ``scenarios/*.toml`` of ``bundle``; ``callees`` are the démarches it calls, by slug, ``roles`` those
+    of the commune beside the shipped ones. Raises NotPublishable when the démarche itself is wrong: verify it first.
+    Each story has its own database: a copy of one SQLite file prepared once, or the empty one that ``empty_database``
+    opens (to play on PostgreSQL).
     """
     bundles = {**(callees or {}), process_id(bundle): bundle}
     stories = sorted(name for name in bundle.files if name.startswith("scenarios/"))
-    told = []
-    with clock.frozen(BEGINS) as time, _stages(bundles, empty_database) as stage:
+    told: list[Told] = []
+    with clock.frozen(BEGINS) as time, _stages(bundles, empty_database, roles) as stage:
         for name in stories:
+            progress(len(told), len(stories))
             time.set(BEGINS)
             told.append(_tell(name, bundle, stage, time))
     met = frozenset[str]().union(*(story.met for story in told))
@@ -114,6 +121,10 @@ def _tell(name: str, bundle: Bundle, stage: Stage, time: clock.FrozenClock) -> T
             play(story, player)
         except (ScenarioError, EngineFault) as error:
             return Told(name, story.title, str(error), frozenset(player.met))
+        except (
+            Exception
+        ) as error:  # written by hand: one wrong value is this story's failure, not the end of the others
+            return Told(name, story.title, f"ne peut pas être joué : {str(error)[:200]}", frozenset(player.met))
     return Told(name, story.title, "", frozenset(player.met))
 
 
@@ -135,10 +146,10 @@ def stage_settings(folder: Path) -> Settings:
     )
 
 
-def prepare(database: Database, bundles: Mapping[str, Bundle]) -> Cast:
+def prepare(database: Database, bundles: Mapping[str, Bundle], roles: Collection[str] = ()) -> Cast:
     """The cast, and the démarches published as an administrator would; those that are called come first."""
     with database.transaction() as session:
-        cast = build_cast(session)
+        cast = build_cast(session, roles)
     with database.transaction() as session:
         for slug, bundle in bundles.items():
             publish(session, SYSTEM, slug, bundle, "Essai des scénarios.")
@@ -148,14 +159,25 @@ def prepare(database: Database, bundles: Mapping[str, Bundle]) -> Cast:
 
 
 @contextmanager
-def _stages(bundles: Mapping[str, Bundle], empty_database: EmptyDatabase | None) -> Iterator[Stage]:
+def one_stage(bundle: Bundle, callees: Mapping[str, Bundle], roles: Collection[str]) -> Iterator[Player]:
+    """A player for one story that is being written. Raises NotPublishable as ``run_scenarios`` does."""
+    slug = process_id(bundle)
+    bundles = {**callees, slug: bundle}
+    with clock.frozen(BEGINS) as time, _stages(bundles, None, roles) as stage, stage() as (database, settings, cast):
+        yield Player(database, settings, slug, cast, time)
+
+
+@contextmanager
+def _stages(
+    bundles: Mapping[str, Bundle], empty_database: EmptyDatabase | None, roles: Collection[str]
+) -> Iterator[Stage]:
     """What gives each story its database, its settings and its cast."""
     folder = Path(tempfile.mkdtemp(prefix="portail-scenarios-"))
     try:
         if empty_database is None:
             template = folder / "template"
             template.mkdir()
-            cast = _build_template(template, bundles)
+            cast = _build_template(template, bundles, roles)
             yield lambda: _copy(template, folder / "story", cast)
         else:
             yield lambda: _fresh(empty_database, folder, bundles)
@@ -163,11 +185,11 @@ def _stages(bundles: Mapping[str, Bundle], empty_database: EmptyDatabase | None)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _build_template(folder: Path, bundles: Mapping[str, Bundle]) -> Cast:
+def _build_template(folder: Path, bundles: Mapping[str, Bundle], roles: Collection[str]) -> Cast:
     database = open_database(stage_settings(folder))
     try:
         Base.metadata.create_all(database.engine)
-        cast = prepare(database, bundles)
+        cast = prepare(database, bundles, roles)
     finally:
         # the last connection of a SQLite database folds its write-ahead log back into the file that is copied
         database.dispose()
@@ -243,7 +265,7 @@ class Player:
 
     def _step(self, session: Session, act: Act, opened: Opened) -> Outcome:
         if act.message:
-            return operations.send_message(session, self._who(act, None), opened, act.message)
+            return operations.send_message(session, self.who(act, None), opened, act.message)
         return self._do(session, act, opened)
 
     def _follow(self, outcome: Outcome) -> None:
@@ -260,7 +282,7 @@ class Player:
             raise ScenarioError(f"l’étape « {act.do} » n’attend personne")
         return found
 
-    def _who(self, act: Act, task: Task | None) -> Who:
+    def who(self, act: Act, task: Task | None) -> Who:
         """Whom the story names; else whoever filed, or an agent of the lane."""
         if act.by == "agent" or (not act.by and task is not None and task.lane != FAMILY_LANE):
             return Who(_agent(task))
@@ -275,7 +297,7 @@ class Player:
         return Who(self.cast.people[name])
 
     def _do(self, session: Session, act: Act, opened: Opened) -> Outcome:
-        who = self._who(act, opened.task)
+        who = self.who(act, opened.task)
         if opened.task is not None and opened.task.form is None:
             return operations.submit(session, who, opened, {}, [])
         page = step_page(session, who, opened)

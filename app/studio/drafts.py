@@ -114,6 +114,7 @@ def _blank(slug: str, title: str, archive: bytes, base: Version | None) -> Draft
         revision=1,
         problems=[],
         scenario_report={},
+        obsolete_stories={},
         authors=[],
         unrecorded=[],
         created_at=now,

@@ -20,7 +20,8 @@ class Draft(Base):
     made from, nothing for a new démarche.
 
     ``problems`` are those of ``verified_revision`` (dicts of ``verify.Problem``); ``scenario_report`` is the outcome of
-    the scenarios of ``scenario_revision``. A revision that is not the draft's own means: out of date.
+    the scenarios of ``scenario_revision`` (``stories.Outcome``). A revision that is not the draft's own means: out of
+    date. ``obsolete_stories`` are those that may fail: path → {sha256 of the text that was judged, reason, by, at}.
 
     ``authors`` are the ids of whoever saved: none of them may be the second reader. ``approval_*`` is the agreement
     that was asked for ``approval_revision`` with ``note``. ``shipped_hash`` are the files of the newer release, if it
@@ -49,6 +50,7 @@ class Draft(Base):
     verified_revision: Mapped[int | None]
     scenario_report: Mapped[dict[str, Json]] = mapped_column(default=dict)
     scenario_revision: Mapped[int | None]
+    obsolete_stories: Mapped[dict[str, Json]] = mapped_column(default=dict)
 
     authors: Mapped[list[str]] = mapped_column(default=list)
     shipped_hash: Mapped[str] = mapped_column(default="")
@@ -121,3 +123,32 @@ class StepMapping(Base):
     to_version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("procedure_versions.id"), primary_key=True)
     node: Mapped[str] = mapped_column(primary_key=True)
     target: Mapped[str]
+
+
+class ScenarioRun(Base):
+    """The last time somebody asked to play the scenarios of a draft: ``waiting``, ``running``, ``done`` or ``failed``
+    (``message`` says why), of which revision, and how far it is."""
+
+    __tablename__ = "procedure_scenario_runs"
+
+    draft_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("procedure_drafts.id", ondelete="CASCADE"), primary_key=True)
+    revision: Mapped[int]
+    state: Mapped[str]
+    done: Mapped[int]
+    total: Mapped[int]
+    message: Mapped[str] = mapped_column(LongText, default="")
+    asked_at: Mapped[datetime]
+
+
+class Tryout(Base):
+    """A story that one person writes by trying a draft: its acts, and what was seen after the last one on ``revision``
+    of the draft (``tryout.Sight``). Nothing of it happened."""
+
+    __tablename__ = "procedure_tryouts"
+
+    draft_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("procedure_drafts.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    revision: Mapped[int]
+    acts: Mapped[list[Json]]
+    sight: Mapped[dict[str, Json]]
+    updated_at: Mapped[datetime]

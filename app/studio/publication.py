@@ -16,6 +16,7 @@ from app.procedures.models import Procedure, Shipped, Version
 from app.procedures.operations import MAX_NOTE, publish
 from app.procedures.queries import bundle_archive, content_of, procedure_by_slug
 from app.procedures.settings import SettingsError, read_settings
+from app.studio import stories
 from app.studio.drafts import (
     draft_from,
     draft_of,
@@ -26,22 +27,6 @@ from app.studio.drafts import (
     write_unrecorded,
 )
 from app.studio.models import Draft
-
-
-def scenarios_block(session: Session, draft: Draft) -> list[str]:  # noqa: ARG001  # what obsolete stories say is in rows of the scenarios
-    """Why the scenarios forbid publication, one sentence each; empty when they do not.
-
-    ``Draft.scenario_report`` holds ``stories``: {path, title, passed, message, obsolete}. A report of an older revision
-    judges nothing: they must be played again. A draft whose scenarios were never played is not held back here.
-    """
-    if draft.scenario_revision is None:
-        return []
-    if draft.scenario_revision != draft.revision:
-        return ["Les scénarios n’ont pas été rejoués depuis le dernier changement."]
-    failed = [
-        story for story in draft.scenario_report.get("stories", ()) if not story["passed"] and not story.get("obsolete")
-    ]
-    return [f"Le scénario « {story['title']} » échoue : {story['message']}" for story in failed]
 
 
 def needs_second_reader(session: Session, draft: Draft) -> bool:
@@ -88,7 +73,7 @@ def _as_read(session: Session, slug: str, revision: int, seen: uuid.UUID | None)
 
 
 def _publish(session: Session, actor: Actor, draft: Draft, note: str, approved_by: str = "") -> Version:
-    if blocked := scenarios_block(session, draft):
+    if blocked := stories.block(draft):
         raise Refused(blocked[0])
     bundle = Bundle(files_of(draft))
     asked_by = draft.approval_asked_label if approved_by else ""
@@ -111,7 +96,7 @@ def ask_approval(session: Session, actor: Actor, slug: str, note: str, *, revisi
     draft = the_draft(session, slug, lock=True)
     must_hold(draft, actor)
     must_be_current(draft, revision)
-    if blocked := scenarios_block(session, draft):
+    if blocked := stories.block(draft):
         raise Refused(blocked[0])
     draft.note = " ".join(note.split())[:MAX_NOTE]
     draft.approval_revision, draft.approval_refusal = draft.revision, ""

@@ -43,6 +43,7 @@ FILES = {
     "studio.download_diagram",
     "studio.download_table",
     "studio.problems",
+    "studio.scenarios_progress",
     "documents_agent.file",
     "documents_family.download",
     "town_public.logo",

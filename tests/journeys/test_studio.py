@@ -29,6 +29,13 @@ def verified(admin: Somebody) -> None:
     admin.press("Vérifier maintenant")
 
 
+def play(admin: Somebody) -> None:
+    """The worker plays the scenarios; the page follows by itself."""
+    admin.go(f"{HERE}/scenarios")
+    admin.press("Jouer les scénarios")
+    expect(admin.page.get_by_text("Joués sur le brouillon tel qu’il est")).to_be_visible(timeout=60_000)
+
+
 def test_a_change_is_read_in_words_before_it_is_published(commune: Commune, browser: Browser, tmp_path: Path) -> None:
     with (
         somebody(browser, commune.address, size=DESK) as admin,
@@ -49,6 +56,10 @@ def test_a_change_is_read_in_words_before_it_is_published(commune: Commune, brow
         admin.sees("La variable {cantine} n’existe pas")
         verified(admin)
         admin.sees("Aucune erreur")
+        admin.follow("Relire et publier")
+        admin.sees("Les scénarios empêchent de publier")
+        play(admin)
+        admin.sees("Rien n’empêche de publier")
         admin.follow("Relire et publier")
         admin.sees("Le titre passe de")
         assert audit(admin.page, "studio-publication") == []

@@ -54,6 +54,7 @@ from app.town.operations import change_logo, prepare_logo
 from app.town.queries import forget_all
 from workers.treatment import treat_due
 
+STORY = b'titre = "Commune"\n[[etapes]]\nfaire = "saisir"\n'
 KEY = "a-key-of-the-rules-that-nobody-may-ever-read"
 FAMILY_NAME = "Rivoire-Zéphyr"
 CHILD = "Philomène"
@@ -382,7 +383,8 @@ def _draft_of_a_procedure(database: Database, cast: Cast) -> None:
     with database.transaction() as session:
         held = drafts.open_draft(session, admin, "absence")
         table = EMPTY_TABLE.format(id="commune").encode()
-        drafts.save_files(session, admin, "absence", {"decisions/commune.dmn": table}, held.revision)
+        files = {"decisions/commune.dmn": table, "scenarios/commune.toml": STORY}
+        drafts.save_files(session, admin, "absence", files, held.revision)
 
 
 def _links(session: Session, cast: Cast) -> None:

@@ -24,7 +24,7 @@ from tests.studio.making import Studio, make_studio
 
 HERE = f"/admin/demarches/{SLUG}"
 TABS = ("diagramme", "reglages", "reglages/depot", "reglages/instruction", "reglages/messages", "reglages/fichier")
-OTHERS = ("reglages/messages/clos", "versions", "versions/1", "tables")
+OTHERS = ("reglages/messages/clos", "scenarios", "versions", "versions/1", "tables")
 DRAFTS = ("publication", "verification", "brouillon/abandon")
 HOSTILE = '<script>alert(1)</script>" onmouseover="alert(2) {{ 7*7 }} \' </textarea></script>'
 

@@ -81,37 +81,6 @@ def test_an_error_forbids_publication_and_keeps_the_draft(database) -> None:
         assert drafts.the_draft(session, SLUG).revision == revision
 
 
-def report(**story: Any) -> dict[str, Any]:
-    return {"stories": [{"path": "x", "title": "Une histoire", "passed": True, "message": "", **story}]}
-
-
-@pytest.mark.parametrize(
-    ("stored", "behind", "sentence"),
-    [
-        (report(), 0, ""),
-        (report(passed=False, message="refusé"), 0, "« Une histoire » échoue : refusé"),
-        (report(passed=False, message="refusé", obsolete=True), 0, ""),
-        (report(), 1, "n’ont pas été rejoués"),
-        (None, 0, ""),
-    ],
-)
-def test_a_failing_scenario_forbids_publication(database, stored, behind, sentence) -> None:
-    studio = make_studio(database)
-    revision, seen = begin(database, studio)
-    with database.transaction() as session:
-        draft = drafts.the_draft(session, SLUG, lock=True)
-        if stored is not None:
-            draft.scenario_report, draft.scenario_revision = stored, revision - behind
-        session.flush()
-        assert [sentence in each for each in publication.scenarios_block(session, draft)] == [True] * bool(sentence)
-    with database.transaction() as session:
-        if not sentence:
-            publication.publish_draft(session, studio.iris, SLUG, "", revision=revision, seen=seen)
-            return
-        with pytest.raises(Refused, match=sentence):
-            publication.publish_draft(session, studio.iris, SLUG, "", revision=revision, seen=seen)
-
-
 def test_a_second_reader_publishes_what_the_author_may_not(database) -> None:
     studio = make_studio(database)
     revision, seen = begin(database, studio, TWO_READERS)

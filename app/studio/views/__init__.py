@@ -7,11 +7,23 @@ from collections.abc import Sequence
 from flask import Blueprint
 
 from app.config import Settings
-from app.studio.views import diagram, draft, exchange, forms, listing, migrating, publication, running, settings, tables
+from app.studio.views import (
+    diagram,
+    draft,
+    exchange,
+    forms,
+    listing,
+    migrating,
+    publication,
+    running,
+    scenarios,
+    settings,
+    tables,
+)
 from app.studio.views.frame import bp
 
 #: Imported for the routes they add to the blueprint; a new tab is added here.
-TABS = (listing, draft, diagram, forms, settings, tables, publication, exchange, running, migrating)
+TABS = (listing, draft, diagram, forms, settings, tables, scenarios, publication, exchange, running, migrating)
 
 
 def blueprints(_settings: Settings) -> Sequence[Blueprint]:

@@ -19,7 +19,7 @@ from app.procedures.diagram import read_drawing
 from app.procedures.models import Version
 from app.procedures.operations import NotPublishable
 from app.procedures.queries import bundle_archive, content_of, versions_of
-from app.studio import publication
+from app.studio import publication, stories
 from app.studio.changes import Marks, marks, parts
 from app.studio.checks import problems_of
 from app.studio.difference_svg import pictures
@@ -122,7 +122,8 @@ def _summary(
         problems=problems,
         errors=[each for each in problems or () if each.severity == "error"],
         warnings=[each for each in problems or () if each.severity != "error"],
-        blocked=publication.scenarios_block(db(), draft),
+        blocked=stories.block(draft),
+        obsolete=[line for line in stories.lines(draft, studio.files) if line.obsolete and not line.passed],
         parts=parts(before, studio.files) if before else (),
         second_reader=publication.needs_second_reader(db(), draft),
         asked=asked,
