@@ -19,6 +19,7 @@ NAMES = frozenset(
         "slug",
         "code",
         "name",
+        "form_name",
         "persona",
         "bundle_hash",
         "digest",

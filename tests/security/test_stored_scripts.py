@@ -38,6 +38,7 @@ TYPED: dict[str, str] = {
     "address_extra postal_code city",
     "answers": "title by_label",
     "attachments": "filename",
+    "case_migrations": "reference cause",
     "cases": "title subject owner_name email reason reference",
     "child_health": "allergy_note meal_note",
     "children": "first_name last_name level",
@@ -55,6 +56,7 @@ TYPED: dict[str, str] = {
     "messages": "author_label body",
     "piece_requests": "message asked_by",
     "piece_types": "label help",
+    "migration_batches": "created_by",
     "procedure_draft_readers": "label",
     "procedure_drafts": "title holder_label previous_label saved_by note approval_asked_label approval_refusal",
     "procedure_versions": "note published_by approved_by",
@@ -171,7 +173,7 @@ CODES = frozenset(
     {
         *("attempts", "bundles", "chores", "commune_logo", "instances", "journal_head", "outbox", "subscriptions"),
         *("timers", "upload_keys", "account_tokens", "family_words", "grants", "recovery_codes", "task_keys"),
-        *("authorisations", "drafts", "previews"),
+        *("authorisations", "drafts", "previews", "migration_mappings"),
     }
 )
 
