@@ -173,7 +173,7 @@ CODES = frozenset(
     {
         *("attempts", "bundles", "chores", "commune_logo", "instances", "journal_head", "outbox", "subscriptions"),
         *("timers", "upload_keys", "account_tokens", "family_words", "grants", "recovery_codes", "task_keys"),
-        *("authorisations", "drafts", "previews", "migration_mappings"),
+        *("authorisations", "drafts", "previews", "migration_mappings", "procedure_scenario_runs"),
     }
 )
 
