@@ -55,6 +55,7 @@ ELSEWHERE = {
     "accounts_public.second_factor": "same",
     "accounts_links.unlock": "needs a locked account: tests/accounts/test_pages_links.py",
     "cases_activation.show": "a mail leads to it: test_first_absence.py",
+    "studio.tryout": "needs a draft: test_scenarios.py",
     "studio.publication": "needs a draft: test_studio.py",
     "studio.verification": "same",
     "studio.discard_page": "same",

@@ -182,6 +182,7 @@ TEXTS = {
     "section": "presentation",
     "status": "clos",
     "name": "commune",
+    "node": "saisir",
     "form_name": "declaration",
     "code": "comptabilite",
     "persona": "julie-fontaine",

@@ -19,11 +19,12 @@ from app.studio.views import (
     scenarios,
     settings,
     tables,
+    tryout,
 )
 from app.studio.views.frame import bp
 
 #: Imported for the routes they add to the blueprint; a new tab is added here.
-TABS = (listing, draft, diagram, forms, settings, tables, scenarios, publication, exchange, running, migrating)
+TABS = (listing, draft, diagram, forms, settings, tables, scenarios, tryout, publication, exchange, running, migrating)
 
 
 def blueprints(_settings: Settings) -> Sequence[Blueprint]:
