@@ -18,6 +18,7 @@ from app.procedures.models import Procedure, Version
 from app.procedures.queries import published
 from app.studio import drafts, shipped
 from app.studio.checks import verify_draft
+from app.studio.stories import play_draft
 from app.studio.views.tables import EMPTY_TABLE
 from tests.cases.making import SLUG, count_statements, file_case, make_bundle, sign_in
 from tests.studio.making import Studio, make_studio
@@ -252,8 +253,13 @@ def test_a_new_demarche_goes_from_nothing_to_the_catalogue(database, new_client)
     assert "gouter" not in new_client().get("/").text
     verified(database, "gouter")
     assert "tout est nouveau" in iris.get("/admin/demarches/gouter/publication").text
-    done = iris.post("/admin/demarches/gouter/publication", data={"revision": "1", "version": "", "note": ""})
-    assert done.status_code == 303
+    note = {"revision": "1", "version": "", "note": ""}
+    assert iris.post("/admin/demarches/gouter/publication", data=note).status_code == 422, "its scenarios come first"
+    assert iris.post("/admin/demarches/gouter/scenarios/jouer").status_code == 303
+    with database.transaction(read_only=True) as session:
+        draft_id = drafts.the_draft(session, "gouter").id
+    play_draft(database, draft_id, 1)
+    assert iris.post("/admin/demarches/gouter/publication", data=note).status_code == 303
     assert "Goûter" in new_client().get("/").text
 
 
