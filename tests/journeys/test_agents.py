@@ -91,8 +91,7 @@ def test_a_piece_is_sent_withdrawn_sent_again_refused_and_the_family_told(
         agent.page.get_by_role("link", name=re.compile("assurance.jpg")).first.click()
         expect(agent.page.locator(".piece-view img")).to_be_visible()
         shown = agent.page.locator(".piece-view img").evaluate("image => image.complete && image.naturalWidth")
-        assert shown, "the photo itself is on the screen"
-        agent.follow("Ouvrir la demande")
+        assert shown, "the photo itself is on the screen, beside the decision"
         agent.tick("Refuser")
         agent.choose("Motif du refus", "Document illisible")
         agent.fill("Message à la famille", "La photo est floue : refaites-la à la lumière.")

@@ -20,6 +20,7 @@ NAMES = frozenset(
         "code",
         "name",
         "form_name",
+        "node",
         "persona",
         "bundle_hash",
         "digest",
