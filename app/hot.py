@@ -87,19 +87,34 @@ class Hot:
         self._lock = threading.Lock()
 
     def rows(self, session: Session, **values: Json) -> list[Row]:
-        """Runs a statement that reads, and gives its rows as tuples."""
-        return together(session, (self, values))[0]
+        """Runs a statement that reads, and gives its rows as tuples: in one trip with what was held back."""
+        held = session.take_held() if isinstance(session, PortalSession) else []
+        connection = Session.connection(session)
+        compiled = self._in(connection.dialect)
+        parameters = compiled.parameters(values)
+        if not held:
+            cursor = _execute(connection, compiled.sql, parameters)
+        else:
+            _tell(connection, compiled.sql, parameters)
+            with pipelined(connection) as driver:
+                for earlier in held:
+                    driver.execute(*earlier)
+                cursor = driver.execute(compiled.sql, parameters)
+        try:
+            return compiled.rows(cursor)
+        finally:
+            cursor.close()
 
     def run(self, session: Session, rows: Values | Sequence[Values]) -> int:
         """Runs a statement that writes, once or for each of the rows; gives how many rows it touched."""
         if not rows:
             return 0
         connection = session.connection()
-        compiled = self.compiled(connection)
+        compiled = self._in(connection.dialect)
         if isinstance(rows, Mapping):
-            cursor = execute(connection, compiled.sql, compiled.parameters(rows))
+            cursor = _execute(connection, compiled.sql, compiled.parameters(rows))
         else:
-            cursor = execute(connection, compiled.sql, [compiled.parameters(each) for each in rows], many=True)
+            cursor = _execute(connection, compiled.sql, [compiled.parameters(each) for each in rows], many=True)
         touched: int = cursor.rowcount
         cursor.close()
         return touched
@@ -121,10 +136,6 @@ class Hot:
             _tell(session.get_bind(), compiled.sql, parameters)
             session.hold(compiled.sql, parameters)
 
-    def compiled(self, connection: Connection) -> _Compiled:
-        """The statement in the words of this database."""
-        return self._in(connection.dialect)
-
     def _in(self, dialect: Dialect) -> _Compiled:
         if (found := self._compiled.get(dialect.name)) is not None:
             return found
@@ -132,36 +143,7 @@ class Hot:
             return self._compiled.setdefault(dialect.name, _Compiled(self._statement, dialect))
 
 
-def together(session: Session, *asked: tuple[Hot, Values]) -> list[list[Row]]:
-    """The rows of several statements that read, in one trip where the database knows how (with what was held back)."""
-    held = session.take_held() if isinstance(session, PortalSession) else []
-    connection = Session.connection(session)
-    told = [(hot.compiled(connection), values) for hot, values in asked]
-    if len(told) + len(held) == 1 or connection.dialect.name != "postgresql":
-        return [_read(connection, compiled, compiled.parameters(values)) for compiled, values in told]
-    cursors = []
-    with pipelined(connection) as driver:
-        for sql, parameters in held:
-            driver.execute(sql, parameters)
-        for compiled, values in told:
-            parameters = compiled.parameters(values)
-            _tell(connection, compiled.sql, parameters)
-            cursors.append(driver.execute(compiled.sql, parameters))
-    found = [compiled.rows(cursor) for (compiled, _), cursor in zip(told, cursors, strict=True)]
-    for cursor in cursors:
-        cursor.close()
-    return found
-
-
-def _read(connection: Connection, compiled: _Compiled, parameters: Any) -> list[Row]:
-    cursor = execute(connection, compiled.sql, parameters)
-    try:
-        return compiled.rows(cursor)
-    finally:
-        cursor.close()
-
-
-def execute(connection: Connection, sql: str, parameters: Any, *, many: bool = False) -> Any:
+def _execute(connection: Connection, sql: str, parameters: Any, *, many: bool = False) -> Any:
     """The driver's cursor once it has run this. Raises what SQLAlchemy would."""
     driver: Any = connection.connection.driver_connection
     cursor = driver.cursor()
