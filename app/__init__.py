@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import g, request
-from flask_wtf.csrf import CSRFProtect, generate_csrf
+from flask_wtf.csrf import CSRFProtect
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -15,7 +15,8 @@ from app.composition import open_database
 from app.config import Settings, settings_from
 from app.db import Database
 from app.town.queries import town_settings
-from app.web import assets, errors, filters, headers, hygiene, identity, theme
+from app.web import assets, components, errors, filters, headers, hygiene, identity, theme
+from app.web.cookies import Cookies, forgery_token
 from app.web.navigation import admin_menu, menu
 from app.web.requests import MAX_FORM, MAX_UPLOAD, Portal
 
@@ -25,6 +26,7 @@ csrf = CSRFProtect()
 def create_app(settings: Settings | None = None, database: Database | None = None) -> Portal:
     """The portal, ready to serve. Both parts can be given by tests; otherwise they come from the environment."""
     app = Portal("app", template_folder="web/templates", static_folder=None)
+    app.session_interface = Cookies()
     app.settings = settings or settings_from()
     app.database = database or open_database(app.settings)
     app.config.update(
@@ -51,7 +53,8 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     theme.install(app, _colours(app))
     rooms.register(app)
     app.context_processor(_page_context)
-    app.jinja_env.globals["csrf"] = _csrf_field
+    app.jinja_env.globals.update(csrf=_csrf_field, csrf_token=forgery_token)
+    components.install(app)
     return app
 
 
@@ -68,7 +71,7 @@ def _colours(app: Portal) -> Any:
 
 
 def _csrf_field() -> Markup:
-    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(forgery_token())
 
 
 def _page_context() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -30,6 +31,13 @@ def today() -> date:
 def in_paris(instant: datetime) -> datetime:
     """The same instant on Paris' clock."""
     return instant.astimezone(PARIS)
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many months later (earlier when negative), or the last day of a month that is shorter."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
 class FrozenClock:

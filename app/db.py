@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sqlalchemy import (
     JSON,
@@ -30,6 +29,11 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.turns import BUSY_SECONDS, Turns
+
+if TYPE_CHECKING:
+    from app.wire import Answer, Wire
 
 Json = Any  # JSON scalars, lists and dicts: mypy has no useful recursive type through SQLAlchemy
 
@@ -51,6 +55,8 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
+        if value.tzinfo is UTC:
+            return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -79,9 +85,6 @@ class Base(DeclarativeBase):
 
 LongText = Text
 
-BUSY_SECONDS = 15
-"""How long a writer of SQLite waits for the one before."""
-
 
 def fold(text: str) -> str:
     """Lower-case, without accents, single spaces: how names are compared and sorted."""
@@ -109,6 +112,12 @@ def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _prepare_postgresql(connection: Any, _record: ConnectionPoolEntry) -> None:
+    # the driver gives instants in the zone of its connection: in ours, they are as they must be
+    connection.execute("SET timezone TO 'UTC'")
+    connection.commit()
+
+
 _read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 
 
@@ -130,9 +139,33 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
-        url, pool_size=pool_size, max_overflow=10, pool_pre_ping=False, pool_recycle=1800, hide_parameters=True
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=10,
+        pool_pre_ping=False,
+        pool_recycle=1800,
+        hide_parameters=True,
     )
+    event.listen(engine, "connect", _prepare_postgresql)
+    event.listen(engine, "rollback", _doubt_prepared)
+    event.listen(engine, "rollback_savepoint", _doubt_prepared)
+    return engine
+
+
+def _doubt_prepared(connection: Connection, *_savepoint: object) -> None:
+    if not connection.invalidated and (wire := connection.info.get("wire")) is not None:
+        wire.doubt()
+
+
+class Sent(NamedTuple):
+    """A statement in PostgreSQL's own words (``$1``), and its parameters in order."""
+
+    sql: str
+    parameters: Sequence[Any] = ()
+
+
+_BEGIN, _COMMIT = Sent("BEGIN"), Sent("COMMIT")
 
 
 class PortalSession(Session):
@@ -142,33 +175,71 @@ class PortalSession(Session):
     database for something sends what is held first, so nobody can tell.
     """
 
-    def hold(self, sql: str, parameters: Any) -> None:
-        """Keeps a statement of the driver, whose result nobody needs, for the next trip."""
-        self.info.setdefault("held", []).append((sql, parameters))
+    @property
+    def ahead(self) -> dict[Any, Any]:
+        """What was asked ahead (see ``Hot.ahead``): its rows once read, ``None`` before. Forgotten at each write."""
+        found: dict[Any, Any] = self.info.setdefault("ahead", {})
+        return found
 
-    def take_held(self) -> list[tuple[str, Any]]:
-        """What is held, now the caller's to send."""
-        held: list[tuple[str, Any]] = self.info.pop("held", [])
-        return held
+    def hold(self, statement: Sent) -> None:
+        """Keeps a statement that writes, whose result nobody needs, for the next trip."""
+        self.info.pop("ahead", None)
+        self.info.setdefault("held", []).append(statement)
+
+    def trip(self, asked: Sequence[Sent] = (), *, commit: bool = False) -> list[Answer]:
+        """Sends to PostgreSQL what is held, then these, in one trip. Gives the answer to each of these.
+
+        With ``commit`` the commit leaves too, of which SQLAlchemy must then still be told.
+        """
+        answers = self._send([*self.info.pop("held", ()), *asked], commit=commit, waits=True)
+        last = len(answers) - commit
+        return answers[last - len(asked) : last]
+
+    def set_off(self, *, commit: bool = False) -> None:
+        """Sends what is held, and the commit if asked, without waiting: PostgreSQL writes while the page is made."""
+        if held := self.info.pop("held", None):
+            self._send(held, commit=commit, waits=False)
+
+    def _send(self, statements: list[Sent], *, commit: bool, waits: bool) -> list[Answer]:
+        """Sends these with what begins and ends their transaction where it must; gives the answers to all."""
+        connection = self._line()
+        wire = wire_of(connection)
+        try:
+            wire.make_ready([_BEGIN, _COMMIT, *statements])
+            for listener in connection.dispatch.commit if commit else ():
+                listener(connection)
+            begins = wire.is_idle and not wire.driver.autocommit
+            if begins and not statements:
+                return []
+            whole = [*([_BEGIN] if begins else []), *statements, *([_COMMIT] if commit else [])]
+            if waits:
+                self.info.pop("under way", None)
+                return wire.send(whole)
+            self.info["under way"] = wire
+            wire.set_off(whole, ends=commit)
+            return []
+        except Exception as error:
+            raise as_told(connection, statements[0].sql if len(statements) == 1 else "", error) from error
+
+    def _line(self) -> Connection:
+        """The connection of this transaction: SQLAlchemy is asked for it once."""
+        found: Connection | None = self.info.get("line")
+        if found is None:
+            found = self.info["line"] = super().connection()
+        return found
 
     def settle(self, *, commit: bool = False) -> None:
-        """Sends what is held; with ``commit``, the commit too, of which SQLAlchemy must then still be told."""
-        if not (held := self.take_held()):
-            return
-        connection = super().connection()
-        for listener in connection.dispatch.commit if commit else ():
-            listener(connection)
-        with pipelined(connection) as driver:
-            for sql, parameters in held:
-                driver.execute(sql, parameters)
-            if commit:
-                driver.execute("COMMIT", prepare=False)
+        """Sends what is held, if anything is, and waits for what was set off."""
+        if "held" in self.info or "under way" in self.info:
+            self.trip(commit=commit)
 
     def connection(self, *args: Any, **kwargs: Any) -> Connection:
         self.settle()
         return super().connection(*args, **kwargs)
 
     def execute(self, *args: Any, **kwargs: Any) -> Any:
+        if not getattr(args[0] if args else None, "is_select", False):
+            self.info.pop("ahead", None)
         self.settle()
         return super().execute(*args, **kwargs)
 
@@ -183,27 +254,43 @@ class PortalSession(Session):
     def flush(self, *args: Any, **kwargs: Any) -> None:
         if self._is_clean():
             return
+        self.info.pop("ahead", None)
         self.settle()
         super().flush(*args, **kwargs)
 
     def begin_nested(self) -> SessionTransaction:
         self.settle()
+        self.info.pop("line", None)  # SQLAlchemy opens the savepoint when it is next asked for the connection
         return super().begin_nested()
 
     def rollback(self) -> None:
-        self.take_held()
+        self.info.pop("held", None)
+        self.info.pop("ahead", None)
+        self._forget()
         super().rollback()
 
+    def close(self) -> None:
+        self._forget()
+        super().close()
 
-@contextmanager
-def pipelined(connection: Connection) -> Iterator[Any]:
-    """The driver's connection to PostgreSQL, whose statements leave together; errors come at the end of the block."""
-    driver: Any = connection.connection.driver_connection
-    try:
-        with driver.pipeline():
-            yield driver
-    except Exception as error:
-        raise as_told(connection, "", error) from error
+    def commit(self) -> None:
+        super().commit()
+        self.info.pop("line", None)
+
+    def _forget(self) -> None:
+        self.info.pop("line", None)
+        if (wire := self.info.pop("under way", None)) is not None:
+            wire.forget()
+
+
+def wire_of(connection: Connection) -> Wire:
+    """The wire of a connection to PostgreSQL; kept with it in the pool."""
+    from app.wire import Wire  # PostgreSQL's driver is not loaded beside SQLite
+
+    found: Wire | None = connection.info.get("wire")
+    if found is None:
+        found = connection.info["wire"] = Wire(cast(Any, connection.connection.driver_connection))
+    return found
 
 
 def as_told(connection: Connection, sql: str, error: Exception) -> BaseException:
@@ -222,19 +309,6 @@ def as_told(connection: Connection, sql: str, error: Exception) -> BaseException
     )
 
 
-@contextmanager
-def _in_turn(turn: threading.Lock) -> Iterator[None]:
-    """One writer of this process after the other. SQLite only lets those who wait try again, each at its own moment: in
-    a busy minute the unlucky one waited as long as others wrote, and failed after fifteen seconds.
-    """
-    entered = turn.acquire(timeout=BUSY_SECONDS)
-    try:
-        yield
-    finally:
-        if entered:
-            turn.release()
-
-
 BeforeCommit = Callable[[Session], None]
 
 
@@ -245,7 +319,7 @@ class Database:
         self.engine = make_engine(url, pool_size=pool_size)
         self._sessions = sessionmaker(self.engine, class_=PortalSession, expire_on_commit=False, autoflush=False)
         self.before_commit: list[BeforeCommit] = []
-        self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else None
+        self._turns = Turns() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Session]:
@@ -253,7 +327,7 @@ class Database:
 
         ``read_only`` is a promise that nothing is written; on SQLite it lets readers run beside the writer.
         """
-        with nullcontext() if read_only or self._turn is None else _in_turn(self._turn):
+        with nullcontext() if read_only or self._turns is None else self._turns.taken():
             yield from self._transaction(read_only)
 
     def _transaction(self, read_only: bool) -> Iterator[Session]:
@@ -265,9 +339,7 @@ class Database:
                 # the two round trips that open and close one
                 session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
             yield session
-            session.flush()
-            for prepare in self.before_commit:
-                prepare(session)
+            self._prepare(session)
             session.settle(commit=True)
             session.commit()
         except BaseException:
@@ -276,6 +348,20 @@ class Database:
         finally:
             session.close()
             _read_only.reset(token)
+
+    def _prepare(self, session: PortalSession) -> None:
+        session.flush()
+        for prepare in self.before_commit:
+            prepare(session)
+
+    def commit_ahead(self, session: Session) -> None:
+        """To be called when all is written and a page is still to be made: PostgreSQL commits meanwhile.
+
+        The block of ``transaction`` still ends when the commit is known; until then nobody is answered.
+        """
+        assert isinstance(session, PortalSession)
+        self._prepare(session)
+        session.set_off(commit=True)
 
     def dispose(self) -> None:
         self.engine.dispose()

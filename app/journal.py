@@ -137,20 +137,21 @@ def _add_one() -> Insert:
 
 
 _ADD_ONE = Hot(_add_one())
+FEW = 3
 _headed: WeakSet[Any] = WeakSet()
 """The databases whose chain is known to have a head."""
 
 
 def append_pending(session: Session) -> None:
-    """Chains and writes what ``record`` gathered: three statements whatever their number, on PostgreSQL one for one
-    entry. Called before commit."""
+    """Chains and writes what ``record`` gathered: three statements whatever their number, on PostgreSQL one for each
+    of a few, which wait for nothing. Called before commit."""
     pending: list[dict[str, Json]] = session.info.pop("journal", [])
     if not pending:
         return
     engine = session.get_bind()
-    if len(pending) == 1 and engine in _headed:
-        row = pending[0]
-        _ADD_ONE.later(session, row | {"told": f'\n{_told(row)},"seq":'})
+    if len(pending) <= FEW and engine in _headed:
+        for row in pending:
+            _ADD_ONE.later(session, row | {"told": f'\n{_told(row)},"seq":'})
         return
     seq, previous = _locked_head(session)
     for row in pending:

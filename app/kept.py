@@ -1,12 +1,14 @@
-"""Values that every page reads and that hardly change: read once, kept a few seconds in the process.
+"""What a process keeps, so as not to read or compute it again.
 
-What is kept is thrown away when this process changes it (``forget``), and after ``FRESH_SECONDS`` in the others.
+``Kept``: what every page reads and that hardly changes, for a few seconds; thrown away when this process changes it
+(``forget``), and after ``FRESH_SECONDS`` in the others. ``Recent``: what never changes for its key.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -16,6 +18,7 @@ from sqlalchemy.orm import Session
 
 FRESH_SECONDS = 5.0
 
+Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
@@ -50,3 +53,26 @@ class Kept(Generic[Value]):
         with self._lock:
             self._changes += 1
             self._values.clear()
+
+
+class Recent(Generic[Key, Value]):
+    """Values of which each key has one for ever, ``size`` of them; the least recently used leave first."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[Key, Value] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+        """The value of this key, made on first use. What ``make`` raises is kept for nobody."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        # Outside the lock: ``make`` may wait for the database while another thread, which has it, waits for us.
+        made = make()
+        with self._lock:
+            made = self._values.setdefault(key, made)
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+            return made

@@ -28,7 +28,9 @@ class Permission(StrEnum):
 
     ABSENCE_READ = "absence:read", "Voir les absences du jour"
     AUDIT_READ = "audit:read", "Consulter le journal"
+    BOOKING_MANAGE = "booking:manage", "Répondre aux réservations, fermer des jours d’accueil"
     CASE_FILE_FOR = "case:file-for", "Déposer une démarche pour une famille, au guichet"
+    CASE_HOLD = "case:hold", "Retenir une demande pour qu’elle ne soit pas effacée"
     CASE_READ = "case:read", "Lire les demandes de ses structures"
     DOCUMENT_READ = "document:read", "Ouvrir les pièces justificatives"
     DOCUMENT_REVIEW = "document:review", "Vérifier les pièces justificatives"

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from wtforms import SelectField, SelectMultipleField
+from wtforms import IntegerField, SelectField, SelectMultipleField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the stubs
-from wtforms.validators import Optional, ValidationError
+from wtforms.validators import InputRequired, NumberRange, Optional, ValidationError
 
 from forms.accounts import AccountForm, BlockField, LineField
 from forms.hygiene import BadInput, clean_block, clean_line
@@ -28,6 +28,21 @@ def line(max_length: int) -> list[Any]:
 def block(max_length: int) -> list[Any]:
     """Filters of several lines of text."""
     return [lambda text: clean_block(text, max_length) if isinstance(text, str) else text]
+
+
+class WholeNumber(IntegerField):
+    """A whole number; what is none says so in French."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError("Écrivez un nombre entier.") from None
+
+
+def between(low: int, high: int, message: str) -> list[Any]:
+    """A number is needed, between these two."""
+    return [InputRequired(message), NumberRange(low, high, message)]
 
 
 class Needed:

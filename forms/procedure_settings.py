@@ -2,21 +2,16 @@
 
 from typing import Any
 
-from wtforms import BooleanField, DateField, IntegerField, SelectField
-from wtforms.validators import InputRequired, NumberRange, Optional, ValidationError
+from wtforms import BooleanField, DateField, SelectField
+from wtforms.validators import InputRequired, Optional, ValidationError
 
 from forms.accounts import AccountForm, BlockField, LineField
-from forms.administration import Needed, block, line
+from forms.administration import Needed, WholeNumber, between, block, line
 
 
 def _in_order(form: Any, field: Any) -> None:
     if field.data and form.opens_on.data and field.data < form.opens_on.data:
         raise ValidationError("La fermeture vient avant l’ouverture : corrigez l’une des deux dates.")
-
-
-def _between(low: int, high: int, message: str) -> list[Any]:
-    """A number is needed, between these two."""
-    return [InputRequired(message), NumberRange(low, high, message)]
 
 
 class _Date(DateField):
@@ -32,16 +27,6 @@ class _Date(DateField):
             raise ValueError("Écrivez une date qui existe, comme 01/09/2026.") from None
 
 
-class _Number(IntegerField):
-    """A whole number; what is none says so in French."""
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError("Écrivez un nombre entier.") from None
-
-
 class PresentationForm(AccountForm):
     """What a family reads before she begins."""
 
@@ -54,10 +39,10 @@ class PresentationForm(AccountForm):
         render_kw={"rows": 3},
     )
     category = SelectField("Catégorie", validators=[InputRequired("Choisissez une catégorie.")])
-    position = _Number(
+    position = WholeNumber(
         "Place dans sa catégorie",
         description="Les plus petits nombres d’abord.",
-        validators=_between(0, 9999, "Écrivez un nombre entre 0 et 9999."),
+        validators=between(0, 9999, "Écrivez un nombre entre 0 et 9999."),
     )
     duration = LineField("Temps à prévoir", description="Par exemple «\u00a05 minutes\u00a0».", filters=line(60))
     delay = LineField("Délai de réponse annoncé", filters=line(200))
@@ -79,10 +64,10 @@ class FilingForm(AccountForm):
     opens_on = _Date("Ouverte à partir du", description="Laissez vide s’il n’y a pas de date.")
     closes_on = _Date("Ouverte jusqu’au", description="Ce jour compris.", validators=[_in_order])
     open = BooleanField("Ouvrir la démarche dès sa première publication")
-    draft_days = _Number(
+    draft_days = WholeNumber(
         "Jours pendant lesquels un brouillon est gardé",
         description="Sans nouvelle de la famille, son brouillon est ensuite effacé (90\u00a0jours d’habitude).",
-        validators=_between(1, 3650, "Écrivez un nombre de jours entre 1 et 3650."),
+        validators=between(1, 3650, "Écrivez un nombre de jours entre 1 et 3650."),
     )
 
 
@@ -92,13 +77,31 @@ class HandlingForm(AccountForm):
     structure = SelectField("Structure qui reçoit les demandes")
     subject = LineField(
         "Sujet de la demande dans les listes",
-        description="Les noms des champs dont la réponse est montrée, séparés par des virgules.",
+        description="Les questions dont la réponse est montrée : leurs noms dans la liste, séparés par des virgules.",
         filters=line(200),
         validators=[Optional()],
     )
+    automatic = LineField(
+        "Questions acceptées d’office",
+        description=(
+            "Leur réponse est intégrée dès l’envoi, sans qu’un agent la valide. Écrivez leurs noms dans la liste, "
+            "séparés par des virgules. Vide\u00a0: un agent valide tout."
+        ),
+        filters=line(500),
+        validators=[Optional()],
+    )
     regime = SelectField("Si la mairie ne répond pas")
-    months = _Number(
-        "Au bout de combien de mois", validators=_between(1, 12, "Écrivez un nombre de mois entre 1 et 12.")
+    months = WholeNumber(
+        "Au bout de combien de mois", validators=between(1, 12, "Écrivez un nombre de mois entre 1 et 12.")
+    )
+    retention_months = WholeNumber(
+        "Mois pendant lesquels une demande terminée est gardée",
+        description=(
+            "Elle est ensuite effacée, avec ses réponses, ses messages et ses pièces\u00a0; les pièces encore valables "
+            "restent dans «\u00a0Mes pièces\u00a0». Une fois publiée, la durée vaut aussi pour les demandes déjà "
+            "terminées. Entre 3 et 120\u00a0mois, 24 d’habitude."
+        ),
+        validators=between(3, 120, "Écrivez un nombre de mois entre 3 et 120."),
     )
     second_reader = BooleanField("Demander l’accord d’une seconde personne avant chaque publication")
 

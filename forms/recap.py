@@ -61,7 +61,7 @@ def _scalar(spec: FieldDef, value: Json, offered: Offered) -> str:
             return "Oui" if value else "Non"
         case "consent" if isinstance(value, bool):
             return "Accepté" if value else "Non accepté"
-        case "choice" | "child" | "adult" | "structure" | "activity":
+        case "choice" | "child" | "adult" | "person" | "structure" | "activity":
             return labels_of([str(value)], offered(spec))
         case "choices" | "children" | "slots" if isinstance(value, list):
             return labels_of([str(item) for item in value], offered(spec))

@@ -15,7 +15,8 @@ Evaluate: TypeAlias = Callable[[str, Mapping[str, Any]], Any]
 """The engine's safe evaluator: expression, names → value."""
 
 Sources: TypeAlias = Mapping[str, Sequence[Choice] | Callable[[Mapping[str, Any]], Sequence[Choice]]]
-"""Choices by key: `children`, `adults`, `structures[:kind]`, `activities`, `slots`, `pieces[:piece type]`, `champs`; or
+"""Choices by key: `children`, `adults`, `persons`, `structures[:kind]`, `activities`, `slots`, `pieces[:piece type]`,
+`champs`; or
 the first word followed by `:<field name>` for one field only. A callable receives the answers of the fields before
 (choices that depend on the chosen child, for instance)."""
 

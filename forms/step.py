@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from forms.builder import field_set_class
@@ -12,6 +13,8 @@ from forms.fields.portal import FormData
 from forms.recap import told
 from forms.sources import Evaluate, Json, Sources, Surroundings
 from forms.walk import settle
+
+SEEN = "questions_vues"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,9 @@ class StepForm:
         """The shown fields of the page in hand (of every page when there is none)."""
         return [field for _, fields in self.sections for field in fields]
 
-    @property
+    @cached_property
     def sections(self) -> list[tuple[PageDef, list[PortalField]]]:
-        """The same by page, pages without any shown field left out."""
+        """The same by page, pages without any shown field left out. What is shown does not change once settled."""
         wanted = self.shown_pages if self.page is None else [self.page]
         pages = [self.definition.pages[index] for index in wanted]
         found = [(page, [f for f in (self.field_set[s.name] for s in page.fields) if f.shown]) for page in pages]
@@ -159,6 +162,17 @@ class StepForm:
     def wants_row_change(self) -> bool:
         """A button « Ajouter » or « Retirer » was pressed: rows are changed already, show the page again."""
         return any(isinstance(field, GroupField) and field.row_change for field in self.fields)
+
+    def unseen(self, posted: FormData) -> set[str]:
+        """The questions that the answers just given call for, and that the page did not show yet: it says those it did
+        in a hidden field (`seen_names`). Without JavaScript, that is how an answer calls for others."""
+        seen = posted.getlist(SEEN)
+        return {field.spec.name for field in self.fields} - set(str(seen[0]).split(",")) if seen else set()
+
+    @property
+    def seen_names(self) -> str:
+        """What the hidden field of `unseen` says."""
+        return ",".join(field.spec.name for field in self.fields)
 
     def add_error(self, name: str, message: str) -> None:
         """A refusal found by the application (no place left, unknown address…), shown like the others."""

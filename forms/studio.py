@@ -4,7 +4,7 @@ from wtforms import BooleanField, FileField, SelectField
 from wtforms.validators import InputRequired
 
 from forms.accounts import AccountForm, BlockField, LineField
-from forms.administration import Needed, block, line
+from forms.administration import Needed, WholeNumber, between, block, line
 
 
 class NewProcedureForm(AccountForm):
@@ -18,10 +18,9 @@ class NewProcedureForm(AccountForm):
     )
     slug = LineField(
         "Identifiant",
-        description="Il sert d’adresse et ne changera plus\u00a0: en minuscules, sans accent, avec des tirets, "
-        "par exemple «\u00a0inscription-centre\u00a0».",
+        description="Il sert d’adresse et ne changera plus. Laissez vide\u00a0: il est fait à partir du titre. Sinon, "
+        "en minuscules, sans accent, avec des tirets, par exemple «\u00a0inscription-centre\u00a0».",
         filters=line(60),
-        validators=[Needed("Donnez un identifiant à la démarche.")],
         render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
     )
     summary = BlockField("En une phrase, à quoi sert-elle\u00a0?", filters=block(300), render_kw={"rows": 2})
@@ -113,3 +112,14 @@ class ObsoleteForm(AccountForm):
         validators=[Needed("Dites pourquoi ce scénario n’a plus cours.")],
         render_kw={"rows": 2},
     )
+
+
+class TimeForm(AccountForm):
+    """How far time moves in a try-out; units are set by the view."""
+
+    number = WholeNumber(
+        "Combien",
+        validators=between(1, 500, "Écrivez un nombre entre 1 et 500."),
+        render_kw={"inputmode": "numeric", "type": "text"},
+    )
+    unit = SelectField("Unité", default="jours", validators=[InputRequired("Choisissez une unité.")])

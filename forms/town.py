@@ -69,7 +69,17 @@ class TownForm(AccountForm):
         "Zone de vacances scolaires", choices=options([("A", "Zone A"), ("B", "Zone B"), ("C", "Zone C")])
     )
     holidays = SelectField(
-        "Jours fériés", choices=options([("metropole", "Métropole"), ("alsace-moselle", "Alsace-Moselle")])
+        "Jours fériés",
+        choices=options(
+            [
+                ("metropole", "Métropole"),
+                ("alsace-moselle", "Alsace-Moselle"),
+                (
+                    "alsace-moselle-sans-vendredi-saint",
+                    "Alsace-Moselle, commune sans temple ni église mixte",
+                ),
+            ]
+        ),
     )
 
 
@@ -134,6 +144,11 @@ class OptionsForm(AccountForm):
     max_upload_mb = IntegerField("Taille d’un fichier déposé (Mo, de 1 à 50)")
     idle_minutes_family = IntegerField("Déconnexion d’une famille inactive (minutes, de 5 à 240)")
     idle_minutes_agent = IntegerField("Déconnexion d’un agent inactif (minutes, de 5 à 240)")
+    pickup_minimum_age = IntegerField(
+        "Âge à partir duquel on peut venir chercher un enfant (de 7 à 18 ans)",
+        description="À 18 ans, seuls des adultes peuvent être désignés par les familles.",
+    )
+    tell_other_holder = BooleanField("Prévenir l’autre parent de ce qui change pour l’enfant")
 
 
 class StructureForm(AccountForm):

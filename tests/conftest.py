@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 from sqlalchemy import text
 
 from app import rooms
+from app.agenda.activities import KEPT_REGULATED
 from app.agenda.queries import KEPT_ACTIVITIES
 from app.composition import open_database
 from app.config import Settings, settings_from
@@ -84,6 +85,7 @@ def forget_kept() -> None:
     """What the process keeps of a database must not outlive a test."""
     forget_all()
     KEPT_ACTIVITIES.forget()
+    KEPT_REGULATED.forget()
     KEPT_PUBLISHED.forget()
 
 

@@ -26,7 +26,9 @@ DEFAULT_ROLES: tuple[DefaultRole, ...] = (
         "Instruit les demandes, vérifie les pièces, tient les dossiers des familles.",
         (
             P.ABSENCE_READ,
+            P.BOOKING_MANAGE,
             P.CASE_FILE_FOR,
+            P.CASE_HOLD,
             P.CASE_READ,
             P.DOCUMENT_READ,
             P.DOCUMENT_REVIEW,
@@ -45,6 +47,8 @@ DEFAULT_ROLES: tuple[DefaultRole, ...] = (
         "Suit les présences et la santé des enfants accueillis, instruit les demandes de sa structure.",
         (
             P.ABSENCE_READ,
+            P.BOOKING_MANAGE,
+            P.CASE_HOLD,
             P.CASE_READ,
             P.DOCUMENT_READ,
             P.FAMILY_READ,
@@ -75,8 +79,8 @@ DEFAULT_ROLES: tuple[DefaultRole, ...] = (
     DefaultRole(
         "dpo",
         "Protection des données",
-        "Consulte le journal du portail.",
-        (P.AUDIT_READ,),
+        "Consulte le journal et l’effacement des demandes, retient celles qu’il faut garder.",
+        (P.AUDIT_READ, P.CASE_HOLD),
     ),
     DefaultRole(
         ADMINISTRATOR,
@@ -84,6 +88,7 @@ DEFAULT_ROLES: tuple[DefaultRole, ...] = (
         "Règle le portail\u00a0: démarches, comptes, rôles, structures. N’ouvre ni dossier de famille ni pièce.",
         (
             P.AUDIT_READ,
+            P.CASE_HOLD,
             P.INCIDENT_MANAGE,
             P.MAIL_READ,
             P.PROCEDURE_EDIT,

@@ -69,7 +69,11 @@ class NoParams:
 
 
 @registry.operation(
-    "commune.variante_inscription", "Lire comment les comptes s’ouvrent", NoParams, results=("variante",)
+    "commune.variante_inscription",
+    "Lire comment les comptes s’ouvrent",
+    NoParams,
+    results=("variante",),
+    reads=True,
 )
 def signup_variant(call: Call, _params: NoParams) -> Mapping[str, Json]:
     """``activation`` (24 h link) or ``validation`` (the service checks first): a setting of the commune (A2)."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from app import clock
+from forms.french import date_text, time_text
 
 LONGEST = 92
 """Days an absence may last: a term. Longer is an unenrolment."""
@@ -28,16 +29,17 @@ class ActivityCard:
     @property
     def hours(self) -> str:
         """« de 11 h 45 à 13 h 35 »."""
-        return f"de {_hour(self.starts_at)} à {_hour(self.ends_at)}"
+        return f"de {time_text(self.starts_at)} à {time_text(self.ends_at)}"
 
     def starts(self, day: date) -> datetime:
         """The instant when the service starts that day."""
         return datetime.combine(day, time.fromisoformat(self.starts_at), clock.PARIS)
 
 
-def _hour(text: str) -> str:
-    hours, minutes = text.split(":")
-    return f"{int(hours)}\u00a0h" if minutes == "00" else f"{int(hours)}\u00a0h\u00a0{minutes}"
+def moment_text(instant: datetime) -> str:
+    """« jeudi 10 septembre 2026 à 10 h », on Paris' clock."""
+    local = clock.in_paris(instant)
+    return f"{date_text(local.date())} à {time_text(f'{local:%H:%M}')}"
 
 
 Moment = tuple[date, uuid.UUID]

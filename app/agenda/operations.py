@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from app import clock, journal
+from app.agenda.absent_bookings import expect_again, note_absent
 from app.agenda.days import LONGEST, ActivityCard, Moment, moments, plan
 from app.agenda.models import Absence, AbsenceSlot, Activity
 from app.agenda.queries import KEPT_ACTIVITIES, activities
@@ -115,7 +116,7 @@ def record_absence(session: Session, actor: Actor, case_id: uuid.UUID, declarati
     if absence is not None and absence.status == "cancelled":
         raise Conflict("Cette absence est annulée. Déclarez-en une nouvelle.")
     if absence is not None and absence.child_id != declaration.child_id:
-        _forget_slots(session, absence.id, now)
+        _forget_slots(session, actor, absence, now)
     known = _known(session, absence.id, declaration.child_id) if absence is not None else {}
     change = plan(wanted, known, now, _started(known, now))
     if not (change.add or set(known) & set(wanted)):
@@ -133,7 +134,9 @@ def record_absence(session: Session, actor: Actor, case_id: uuid.UUID, declarati
     absence.reason, absence.reason_text = declaration.reason, " ".join(declaration.reason_text.split())
     session.flush()
     _take_away(session, absence.id, change.remove)
+    expect_again(session, actor, absence.child_id, change.remove, now)
     _add(session, absence.id, absence.child_id, change.add, wanted, now)
+    note_absent(session, actor, absence.child_id, change.add, now)
     journal.record(session, actor, "absence.declared", "case", case_id, absence=str(absence.id))
     emit(session, "absence.declared", absence_id=str(absence.id), today=_concerns(wanted, change.add, now))
     missed = sorted(change.too_late, key=lambda moment: (moment[0], wanted[moment].starts_at))
@@ -150,7 +153,7 @@ def cancel_absence(session: Session, actor: Actor, case_id: uuid.UUID) -> None:
     if absence is None or absence.status == "cancelled":
         return
     now = clock.now()
-    _forget_slots(session, absence.id, now)
+    _forget_slots(session, actor, absence, now)
     absence.status, absence.updated_at = "cancelled", now
     session.flush()
     journal.record(session, actor, "absence.cancelled", "case", case_id, absence=str(absence.id))
@@ -197,9 +200,15 @@ def _started(known: dict[Moment, str], now: datetime) -> frozenset[Moment]:
     return frozenset(m for m, starts_at in known.items() if (m[0], starts_at) <= here)
 
 
-def _forget_slots(session: Session, absence_id: uuid.UUID, now: datetime) -> None:
-    known = _known(session, absence_id)
-    _take_away(session, absence_id, set(known) - _started(known, now))
+def _forget_slots(session: Session, actor: Actor, absence: Absence, now: datetime) -> None:
+    """The child is expected again for what has not started; the children, when the demande has named two of them."""
+    known = _known(session, absence.id)
+    gone = set(known) - _started(known, now)
+    children = select(AbsenceSlot.child_id).where(AbsenceSlot.absence_id == absence.id).distinct()
+    child_ids = session.scalars(children).all()
+    _take_away(session, absence.id, gone)
+    for child_id in child_ids:
+        expect_again(session, actor, child_id, gone, now)
 
 
 def _take_away(session: Session, absence_id: uuid.UUID, gone: Collection[Moment]) -> None:

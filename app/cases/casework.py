@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from app.cases.operations import runtime
 from app.cases.queries import Opened
 from app.engine.bundle import PROCESS
 from app.engine.models import Task
+from app.families.sheet import told_now
 from app.hot import Hot, entities
 from app.messages.models import Thread
 from app.policy import FAMILY_LANE, Actor
@@ -52,6 +54,12 @@ class Change:
     label: str
     before: str
     now: str
+    warning: str = ""
+    """What the agent must know of it before he accepts."""
+    moved: str | None = None
+    """What the file said when the demande was sent, if somebody changed it since."""
+    health: bool = False
+    """What the file says is read by those who may read health, on a page that notes it (R-73)."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +109,21 @@ def proposed_changes(session: Session, opened: Opened) -> Sequence[Change] | Non
     known = runtime.data(session, opened.facts, opened.instance, opened.task.id)
     for value in known.values():
         if isinstance(value, dict) and isinstance(rows := value.get("changements"), list):
-            return [Change(row["libelle"], row["avant"], row["apres"]) for row in rows]
+            return [_proposed(session, row) for row in rows]
     return None
+
+
+def _proposed(session: Session, row: dict[str, str]) -> Change:
+    """A line of the comparison with what the file says now: an old value is shown, never overwritten in silence."""
+    now, sent = told_now(session, row), row["avant"]
+    moved = sent if now != sent else None
+    return Change(row["libelle"], now, row["apres"], row.get("avertissement", ""), moved, row.get("fiche") == "health")
+
+
+def stamp_of(changes: Sequence[Change] | None) -> str:
+    """What the agent has before his eyes, as a few letters: an acceptance is of what was shown, or is asked again."""
+    shown = "\n".join(f"{change.label}\t{change.before}\t{change.now}" for change in changes or ())
+    return hashlib.sha256(shown.encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True)
@@ -123,7 +144,7 @@ def history(case: Case, answers: Sequence[Answer]) -> list[Event]:
     for answer in answers:
         theirs = answer.by_kind == "parent"
         title = answer.title
-        if theirs and answer.form:
+        if theirs and answer.form and answer.status_after != "brouillon":
             title = "Demande envoyée à nouveau" if answer.form in seen else "Demande envoyée"
             seen.add(answer.form)
         said = () if theirs else tuple(line for _, line in _lines(answer))
@@ -151,6 +172,11 @@ def pieces_named(content: Content, answers: Sequence[Answer]) -> set[str]:
 def threads_about(session: Session, case_id: uuid.UUID) -> Sequence[Thread]:
     """The conversations about a demande, those where somebody wrote."""
     return entities(session, Thread, _THREADS_ABOUT.rows(session, case=case_id))
+
+
+def ask_threads(session: Session, case_id: uuid.UUID) -> None:
+    """Says that ``threads_about`` this demande will be asked: they come with what is read next."""
+    _THREADS_ABOUT.ahead(session, case=case_id)
 
 
 _THREADS = cast(Table, Thread.__table__)

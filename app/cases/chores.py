@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Iterator
 from datetime import time, timedelta
 
-from sqlalchemy import exists, select, tuple_
+from sqlalchemy import exists, select
 
 from app import clock
 from app.cases.models import Case, Draft
 from app.cases.operations import abandon
 from app.cases.queries import Opened, Who, open_case_rows
+from app.cases.walking import oldest_first
 from app.chores import every
 from app.config import Settings
 from app.db import Database
@@ -20,7 +21,7 @@ from app.policy import SYSTEM
 from app.procedures.queries import content_of
 
 UNTOUCHED_KEPT = timedelta(days=1)
-"""Opening a démarche starts its draft (decision 0008): after a day, one in which nothing was typed is only a visit."""
+"""After a day, a draft in which nothing was typed is only a visit (« Commencer » of a démarche that writes first)."""
 BATCH = 500
 
 
@@ -48,18 +49,5 @@ def _is_forgotten(opened: Opened, kept: timedelta) -> bool:
 
 def _old(database: Database) -> Iterator[uuid.UUID]:
     """Every draft that was never sent and that nobody touched for a day, the oldest first."""
-    place = tuple_(Case.updated_at, Case.id)
-    query = (
-        select(Case.id, Case.updated_at)
-        .where(Case.status == "brouillon", Case.submitted_at.is_(None), Case.updated_at < clock.now() - UNTOUCHED_KEPT)
-        .order_by(Case.updated_at, Case.id)
-        .limit(BATCH)
-    )
-    page = query
-    while True:
-        with database.transaction(read_only=True) as session:
-            rows = session.execute(page).all()
-        yield from (row.id for row in rows)
-        if len(rows) < BATCH:
-            return
-        page = query.where(place > (rows[-1].updated_at, rows[-1].id))
+    old = (Case.status == "brouillon") & Case.submitted_at.is_(None) & (Case.updated_at < clock.now() - UNTOUCHED_KEPT)
+    return oldest_first(database, Case.updated_at, old, BATCH)

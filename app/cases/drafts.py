@@ -6,10 +6,11 @@ what our statement had read: each write says what it believes is stored, and rea
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import cast
 
-from sqlalchemy import Table, Uuid, bindparam, update
+from sqlalchemy import Table, Uuid, and_, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
@@ -65,6 +66,14 @@ def _change(session: Session, draft: Draft, values: Mapping[str, Json], page: in
     for name, value in after.items():
         set_committed_value(draft, name, value)
     return True
+
+
+def carry_draft(session: Session, case_id: uuid.UUID, node: str, to: str) -> None:
+    """What was typed at a step and not sent goes along, when the demande goes on at another that takes its place."""
+    here, there = (and_(Draft.case_id == case_id, Draft.node == each) for each in (node, to))
+    if node != to and session.scalar(select(Draft.node).where(here)) is not None:
+        for change in (delete(Draft).where(there), update(Draft).where(here).values(node=to)):
+            session.execute(change.execution_options(synchronize_session=False))
 
 
 def _too_late(session: Session, task: Task, values: Mapping[str, Json], page: int) -> Draft:

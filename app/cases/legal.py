@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import calendar
 from datetime import date, timedelta
 
+from app.clock import months_after
 from app.procedures.settings import LegalRegime
 
 
 def implicit_date(received_on: date, months: int) -> date:
     """The day on which silence decides: the day after reception plus ``months``, clamped to the month's end (R-03)."""
-    start = received_on + timedelta(days=1)
-    year, month = divmod(start.month - 1 + months, 12)
-    year, month = start.year + year, month + 1
-    return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
+    return months_after(received_on + timedelta(days=1), months)
 
 
 def implicit_on(regime: LegalRegime, received_on: date) -> date | None:

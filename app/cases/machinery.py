@@ -82,13 +82,19 @@ def _moved(session: Session, actor: Actor, opened: Opened, outcome: Outcome, act
 
 
 def note_fault(database: Database, case_id: uuid.UUID, fault: EngineFault) -> None:
-    """Opens the incident of a step that was undone, in a transaction of its own (see ``Runtime.record_fault``)."""
+    """``note_fault_in`` a transaction of its own."""
     with database.transaction() as session:
-        try:
-            opened = open_case_rows(session, case_id, lock=True)
-        except NotFound:
-            return  # a draft that was never stored, or was abandoned meanwhile
-        runtime.record_fault(session, opened.facts, fault.task_id, fault)
+        note_fault_in(session, case_id, fault)
+
+
+def note_fault_in(session: Session, case_id: uuid.UUID, fault: EngineFault) -> None:
+    """Opens the incident of a step that was undone, when nothing of it is left in ``session``
+    (see ``Runtime.record_fault``)."""
+    try:
+        opened = open_case_rows(session, case_id, lock=True)
+    except NotFound:
+        return  # a draft that was never stored, or was abandoned meanwhile
+    runtime.record_fault(session, opened.facts, fault.task_id, fault)
 
 
 @handles("engine.operation_asked")

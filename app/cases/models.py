@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json, LongText, new_id
@@ -16,6 +16,8 @@ class Case(Base):
 
     ``owner_id`` is the account that files (its co-holders of rights see it through the household); a person without an
     account is known by ``visitor_hash`` (the digest of a random token in her cookie) and ``email``.
+
+    ``held_*``: somebody asked that it be kept whatever its age (when, who, why); it is never erased meanwhile.
     """
 
     __tablename__ = "cases"
@@ -24,6 +26,13 @@ class Case(Base):
         Index("ix_cases_household_id_updated_at", "household_id", "updated_at"),
         Index("ix_cases_procedure_id_status", "procedure_id", "status"),
         Index("ix_cases_status_updated_at", "status", "updated_at"),
+        *(
+            Index(name, *columns, sqlite_where=where, postgresql_where=where)
+            for name, columns, where in (
+                ("ix_cases_ended", ("procedure_id", "closed_at", "id"), text("closed_at IS NOT NULL")),
+                ("ix_cases_held", ("held_at",), text("held_at IS NOT NULL")),
+            )
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -50,6 +59,9 @@ class Case(Base):
     closed_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
     implicit_on: Mapped[date | None]
+    held_at: Mapped[datetime | None]
+    held_by: Mapped[str | None]
+    held_reason: Mapped[str | None] = mapped_column(LongText)
 
 
 class Draft(Base):

@@ -7,7 +7,6 @@ answer, the journal and the facts to deliver — in the caller's transaction (de
 from __future__ import annotations
 
 import hashlib
-import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,116 +18,32 @@ from app import clock
 from app.cases.drafts import keep_draft
 from app.cases.legal import implicit_on
 from app.cases.models import Answer, Case, Draft
-from app.cases.queries import Description, Opened, Who, description_of, facts_of, is_mine
-from app.cases.writing import ADD_ANSWER, KEEP, add_case, write_case
+from app.cases.queries import Description, Opened, Who, description_of, facts_of, is_mine, open_tasks
+from app.cases.writing import ADD_ANSWER, KEEP, write_case
 from app.db import Json, new_id
 from app.documents.operations import confirm_documents
+from app.engine.instances import forget
 from app.engine.models import Task
 from app.engine.operations import registry
-from app.engine.runtime import NotWaiting, Outcome, Runtime, forget
+from app.engine.runtime import NotWaiting, Outcome, Runtime
 from app.errors import Conflict, Forbidden
 from app.families.models import Child
-from app.families.queries import household_id_of
 from app.journal import record
 from app.outbox import emit
-from app.policy import FAMILY_LANE, Actor, Permission, require
-from app.procedures.opening import require_filer
-from app.procedures.queries import Content, Published, content_of, spec_loader
+from app.policy import FAMILY_LANE, SYSTEM, Actor
+from app.procedures.queries import Content, content_of, spec_loader
 from app.town.queries import structures
 
 #: The engine of this process: shared specs, the operations that the rooms registered.
 runtime = Runtime(registry, spec_loader)
 
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L/U: read aloud on the phone without mistakes
 FILED = ("en_attente", "traitement", "clos", "refuse")
 Summary = Sequence[tuple[str, Sequence[tuple[str, str, str]]]]
-
-
-def new_reference() -> str:
-    """A reference such as ``26-K7QX-M2PD``: the year, and 39 random bits that nobody can guess."""
-    code = "".join(secrets.choice(ALPHABET) for _ in range(8))
-    return f"{clock.today():%y}-{code[:4]}-{code[4:]}"
 
 
 def visitor_digest(token: str) -> str:
     """What is stored of the token of a person without an account."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def open_case(
-    session: Session,
-    who: Who,
-    procedure: Published,
-    *,
-    channel: str = "portail",
-    household_id: uuid.UUID | None = None,
-    data: Mapping[str, Json] | None = None,
-) -> tuple[Case, Outcome]:
-    """Starts a demande as a draft. An agent files it for a family (``channel`` guichet, R-11), giving its household;
-    that of a parent is looked up when it is not given."""
-    actor = who.actor
-    owner: uuid.UUID | None = actor.id if actor.kind == "parent" else None
-    if actor.is_agent:
-        require(actor, Permission.CASE_FILE_FOR)
-    elif procedure.needs_account and owner is None:
-        raise Forbidden("Cette démarche demande d’être connecté à son compte.")
-    if why := procedure.closed_reason:
-        raise Conflict(why)
-    if household_id is None and owner is not None:
-        household_id = household_id_of(session, owner)
-    require_filer(content_of(session, procedure.bundle_hash).settings, actor, household_id)
-    case = _draft(who, procedure, channel, household_id)
-    add_case(session, case)
-    outcome = runtime.start(
-        session, actor, facts_of(case), procedure.bundle_hash, initial_data(case) | dict(data or {})
-    )
-    case.status = outcome.status or case.status
-    record(session, actor, "case.opened", "case", case.id, procedure=case.slug, channel=channel)
-    return case, outcome
-
-
-def _draft(who: Who, procedure: Published, channel: str, household_id: uuid.UUID | None) -> Case:
-    """The row of a demande that begins."""
-    actor, now = who.actor, clock.now()
-    owner = actor.id if actor.kind == "parent" else None
-    return Case(
-        id=new_id(),
-        reference=new_reference(),
-        procedure_id=procedure.id,
-        version_id=procedure.version_id,
-        bundle_hash=procedure.bundle_hash,
-        slug=procedure.slug,
-        title=procedure.title,
-        subject="",
-        status="brouillon",
-        channel=channel,
-        owner_id=owner,
-        owner_name=actor.label if owner else "",
-        email="",
-        household_id=household_id,
-        child_id=None,
-        structure_id=None,
-        visitor_hash=who.visitor_hash if owner is None else None,
-        filed_by_id=actor.id if actor.is_agent else None,
-        reason=None,
-        opened_at=now,
-        submitted_at=None,
-        closed_at=None,
-        updated_at=now,
-        implicit_on=None,
-    )
-
-
-def initial_data(case: Case) -> dict[str, Json]:
-    """The variables every process starts with (``verify`` knows them as INITIAL_VARIABLES)."""
-    return {
-        "demande_id": str(case.id),
-        "reference": case.reference,
-        "demarche": case.slug,
-        "usager_id": str(case.owner_id) if case.owner_id else None,
-        "foyer_id": str(case.household_id) if case.household_id else None,
-        "canal": case.channel,
-    }
 
 
 def save_draft(session: Session, who: Who, opened: Opened, values: Mapping[str, Json], *, page: int) -> Draft:
@@ -155,6 +70,8 @@ def task_in_turn(session: Session, who: Who, opened: Opened) -> Task:
 
 def done_message(task: Task) -> str:
     """« Déjà traitée par … »: what the second of two people is told."""
+    if task.lane == FAMILY_LANE and task.closed_by == SYSTEM.label:
+        return "Cette étape n’attend plus de réponse : votre demande a avancé entre-temps."
     if task.lane == FAMILY_LANE:
         return "Cette étape a déjà été envoyée : rien n’a été enregistré une seconde fois."
     when = clock.in_paris(task.closed_at) if task.closed_at else None
@@ -190,6 +107,8 @@ def submit(session: Session, who: Who, opened: Opened, values: Mapping[str, Json
     outcome = runtime.complete(session, actor, facts_of(case, described), opened.instance, task.id, values)
     _describe(case, described)
     _move(case, outcome)
+    if task.lane == FAMILY_LANE and case.status == "brouillon" and not _asks_family(session, case):
+        case.status = "en_attente"  # sent, whatever stopped or delays the step that comes next: no draft any more
     first_filing = task.lane == FAMILY_LANE and before == "brouillon" and case.status in FILED
     if first_filing and case.submitted_at is None:
         case.submitted_at = clock.now()
@@ -202,6 +121,10 @@ def submit(session: Session, who: Who, opened: Opened, values: Mapping[str, Json
         _announce(session, "case.submitted", case)
     _tell(session, case, before, outcome, first_filing=first_filing)
     return outcome
+
+
+def _asks_family(session: Session, case: Case) -> bool:
+    return any(task.lane == FAMILY_LANE for task in open_tasks(session, case.id))
 
 
 def _pieces(content: Content, task: Task, values: Mapping[str, Json]) -> list[str]:
@@ -226,12 +149,18 @@ def _described(
     owner_name = case.owner_name
     if case.owner_id is None:
         owner_name = " ".join(str(values[n]) for n in ("prenom", "nom") if values.get(n)) or "Sans compte"
+    asked = form.by_name if form else {}
+    named = any(name in asked for entry in content.settings.subject for name in entry.split())
+    rule = content.settings.structure
     return Description(
-        subject=_subject(content.settings.subject, texts),
+        # a second form that does not ask it again leaves what the first one said
+        subject=_subject(content.settings.subject, texts) if named else case.subject,
         owner_name=owner_name,
         email=email,
         child_id=child_id,
-        structure_id=_structure(session, content.settings.structure, values),
+        structure_id=_structure(session, rule, values)
+        if not rule.startswith("champ:") or rule.removeprefix("champ:") in asked
+        else case.structure_id,
     )
 
 

@@ -33,6 +33,12 @@ NEXT_DEFAULT = {
 }
 
 
+STOPPED = (
+    "Votre demande est bien arrivée. Un incident technique la retarde : le service le voit et s’en occupe. Vous n’avez "
+    "rien à refaire."
+)
+
+
 REOPENED = (
     "Vous avez repris cette demande pour la corriger : le service ne la voit plus. Enregistrez-la de nouveau pour "
     "qu’elle soit traitée, ou abandonnez-la."
@@ -48,8 +54,10 @@ class Next:
     yours: bool
 
 
-def next_step(case: Case, settings: ProcedureSettings, tasks: Sequence[Task]) -> Next:
-    """The answer to « et maintenant ? » for this demande."""
+def next_step(case: Case, settings: ProcedureSettings, tasks: Sequence[Task], *, troubled: bool = False) -> Next:
+    """The answer to « et maintenant ? » for this demande; ``troubled`` when an incident of it is open."""
+    if troubled and not tasks and case.closed_at is None:
+        return Next(STOPPED, None, yours=False)
     mine = next((task for task in tasks if task.lane == FAMILY_LANE), None)
     if mine is not None and case.status == "traitement":
         return Next("Nous avons besoin d’un complément de votre part pour continuer.", mine.due_at, yours=True)

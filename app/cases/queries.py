@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, cast
 
 from sqlalchemy import Column, ColumnElement, Select, Table, Uuid, and_, bindparam, func, or_, select
@@ -14,11 +15,13 @@ from sqlalchemy.orm import Session
 from app.cases.models import Answer, Case, Draft
 from app.db import fold
 from app.documents.loading import children_over_whom, own_household
+from app.engine.instances import write_begun
 from app.engine.models import Instance, Subscription, Task
 from app.engine.operations import CaseFacts
+from app.engine.runtime import Outcome
 from app.errors import NotFound
 from app.families.rights import Action
-from app.hot import Hot, Row, entities, entity
+from app.hot import Hot, Row, entities, entity, stored
 from app.policy import FAMILY_LANE, Actor, Permission
 
 OPEN_STATUSES = ("brouillon", "en_attente", "traitement")
@@ -84,7 +87,7 @@ class Opened:
     task: Task | None
     draft: Draft | None
 
-    @property
+    @cached_property
     def facts(self) -> CaseFacts:
         return facts_of(self.case)
 
@@ -126,10 +129,22 @@ _AWAITED = Hot(
 )
 
 
+def ask_case(session: Session, case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = False) -> None:
+    """Says that these rows will be asked: they come with what is read next (``Hot.ahead``)."""
+    (_LOCKED_ROWS if lock else _ROWS).ahead(session, case=case_id, task=task_id)
+
+
+def ask_whole_case(session: Session, case_id: uuid.UUID) -> None:
+    """Says that ``agents_open_case`` and ``answers_of`` will be asked."""
+    _OPEN_ROWS.ahead(session, case=case_id)
+    _ANSWERS_OF.ahead(session, case=case_id)
+
+
 def open_case_rows(
     session: Session, case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = False
 ) -> Opened:
     """The rows of a case, and of one of its tasks. Raises NotFound. Says nothing of rights: see the loaders."""
+    write_begun(session)
     rows = (_LOCKED_ROWS if lock else _ROWS).rows(session, case=case_id, task=task_id)
     if not rows:
         raise NotFound
@@ -143,6 +158,14 @@ def _opened(session: Session, row: Row, *, fresh: bool = False) -> Opened:
         cells, row = row[: len(table.c)], row[len(table.c) :]
         found.append(entity(session, kind, cells, fresh=fresh))
     return Opened(*found)
+
+
+def begun(session: Session, case: Case, outcome: Outcome, task_id: uuid.UUID | None = None) -> Opened:
+    """What ``opening.open_case`` has just written, with the step ``task_id``, or the first one it opened, if any."""
+    assert outcome.instance is not None, "only the step that begins a demande gives its instance"
+    row = next((row for row in outcome.rows if task_id in (None, row["id"])), None)
+    task = stored(session, Task, row) if row is not None else None
+    return Opened(case, outcome.instance, task, None)
 
 
 def is_theirs(session: Session, who: Who, case: Case) -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
-from app.cases import machinery, operations
+from app.cases import machinery, opening, operations
 from app.cases.models import Case
 from app.cases.queries import Opened, Who, open_case_rows, open_tasks
 from app.cases.scenario_cast import FILE, Cast, build_cast, silence
@@ -240,7 +240,7 @@ class Player:
             if procedure.needs_account or story.by:
                 self.filer = self._named(story.by or "parent")
             data = {name: self.cast.value(value) for name, value in story.initial.items()}
-            case, outcome = operations.open_case(session, self.filer, procedure, data=data)
+            case, outcome = opening.open_case(session, self.filer, procedure, data=data)
             self.case_id = case.id
             self._follow(outcome)
         return self.met

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,7 @@ from app.cases.operations import runtime
 from app.cases.queries import Opened, Who
 from app.db import Json
 from app.engine.expressions import compile_expression
+from app.engine.runtime import NotWaiting
 from app.engine.specs import Node
 from app.errors import NotFound
 from app.policy import FAMILY_LANE
@@ -68,6 +69,13 @@ class StepPage:
         return summary(self.definition, values, self.sources)
 
 
+def _fields_asked(content: Content, names: Json) -> tuple[str, ...] | None:
+    """The fields that a family is asked to correct; the whole form when one of them, asked in another version, has
+    another name in this one, or is gone."""
+    drawn = {name for form in content.forms.values() for name in form.by_name}
+    return tuple(names) if isinstance(names, list) and drawn.issuperset(names) else None
+
+
 def sources_for(session: Session, who: Who, case: Case, definition: FormDefinition, content: Content) -> Sources:
     """The choices this form offers to the family of this case."""
     kinds = {ref.value for ref in definition.references() if ref.kind == "source" and ref.value != "pieces"}
@@ -85,10 +93,29 @@ def _family_forms(content: Content) -> list[FormDefinition]:
     return [form for form in content.forms.values() if all(spec.type != "decision" for spec in form.fields())]
 
 
+def page_asked(definition: FormDefinition, raw: str, kept: int | None = None) -> int:
+    """The page that an address asks for, counted from 1 (``raw``); else the one that was left (``kept``, from 0)."""
+    last = len(definition.pages) - 1
+    if not raw and kept is not None:
+        return min(kept, last)
+    index = int(raw) - 1 if raw.isdecimal() and len(raw) < 4 else 0
+    return min(max(index, 0), last)
+
+
+def agents_step_page(session: Session, who: Who, opened: Opened) -> StepPage:
+    """``step_page`` for an agent, blank: what an earlier decision wrote under the same names is not an answer to this
+    one."""
+    step = step_page(session, who, opened)
+    decided = {name for spec in step.definition.fields() if spec.type == "decision" for name in spec.produced()}
+    return replace(step, known={name: value for name, value in step.known.items() if name not in decided})
+
+
 def step_page(session: Session, who: Who, opened: Opened) -> StepPage:
     """The step of ``opened.task``. Raises NotFound when it has no form, NotWaiting when it is not open any more."""
     task, case = opened.task, opened.case
     content = content_of(session, case.bundle_hash)
+    if task is not None and task.closed_at is not None:  # this version may not draw it: it was closed in another
+        raise NotWaiting("Cette étape n’attend plus de réponse : la demande a avancé entre-temps.")
     if task is None or task.form is None or task.form not in content.forms:
         raise NotFound("Cette étape n’a pas de formulaire.")
     node = runtime.definition(session, case.bundle_hash).nodes[task.node]
@@ -102,5 +129,5 @@ def step_page(session: Session, who: Who, opened: Opened) -> StepPage:
         definition=definition,
         known=known,
         sources=sources_for(session, who, case, definition, content),
-        only=tuple(only) if isinstance(only, list) and task.lane == FAMILY_LANE else None,
+        only=_fields_asked(content, only) if task.lane == FAMILY_LANE else None,
     )

@@ -13,11 +13,13 @@ from sqlalchemy import select, update
 from app import clock
 from app.accounts.models import Account
 from app.accounts.passwords import hash_password
-from app.cases.operations import open_case, save_draft, submit, visitor_digest
+from app.cases.opening import open_case
+from app.cases.operations import save_draft, submit, visitor_digest
 from app.cases.queries import Who, open_case_rows, open_tasks
 from app.cases.steps import step_page
 from app.config import Settings
 from app.db import Database, Json, fold
+from app.demo.bookings import Bookings, regulate_activities
 from app.demo.families import Made, build_families
 from app.demo.papers import keep_papers
 from app.demo.town import build_activities, build_agents, build_town
@@ -48,6 +50,7 @@ def build(database: Database, settings: Settings | None = None) -> None:
         places = build_town(session)
     with database.transaction() as session:
         build_activities(session, places)
+        regulate_activities(session)
         install_shipped(session, WORKFLOWS)
     with database.transaction() as session:
         agents = build_agents(session, places)
@@ -107,14 +110,19 @@ class _Story:
 
     def tell(self) -> None:
         start = clock.now()
-        with clock.frozen(start - timedelta(days=6)) as time:
+        planning = Bookings(self.database, self.made, self.agent.actor)
+        with clock.frozen(start - timedelta(days=30)) as time:
+            planning.a_month_ago()
+            time.set(start - timedelta(days=6))
             self._six_days_ago()
             time.set(start - timedelta(days=3))
             self._three_days_ago()
+            planning.three_days_ago()
             time.set(start - timedelta(hours=20))
             self._yesterday()
             time.set(start - timedelta(minutes=50))
             self._this_morning()
+            planning.this_morning()
 
     # -- the acts ------------------------------------------------------------------------------------------------
 
@@ -159,6 +167,7 @@ class _Story:
                 "decision_champs": ["piece_domicile"],
             },
         )
+        self._about_children()
         brought = self.bring("João Da Silva", "quotient-familial", FLOU)
         self.decide(
             brought,
@@ -167,6 +176,27 @@ class _Story:
                 "decision_motif": "illisible",
                 "decision_raison": "La photo est floue\u00a0: reprenez-la de plus près.",
                 "decision_champs": ["piece"],
+            },
+        )
+
+    def _about_children(self) -> None:
+        """What the service asked again about a child's sheet, and about somebody who may come for him."""
+        case = self.change_child("Éric Rousseau", "Tom", {"niveau": "CM2", "medecin_nom": "Docteur Lise Aubry"})
+        self.decide(
+            case,
+            {
+                "decision": "completer",
+                "decision_raison": "Tom est inscrit en CM1 à l’école\u00a0: vérifiez le niveau.",
+                "decision_champs": ["niveau"],
+            },
+        )
+        case = self.file("linh-nguyen", "personnes-autorisees", self._person("Maël", "Minh"))
+        self.decide(
+            case,
+            {
+                "decision": "completer",
+                "decision_raison": "Ce numéro ne répond pas : vérifiez-le.",
+                "decision_champs": ["personne_telephone"],
             },
         )
 
@@ -179,6 +209,10 @@ class _Story:
         self.file("Anne Rousseau", "modification-foyer", self._home("Anne Rousseau", "16 rue Haute"))
         case = self.file("David Nguyen", "modification-foyer", self._home("David Nguyen", "2 rue du Lavoir"))
         self.take_charge(case)
+        self.take_charge(self.file("marc-fontaine", "personnes-autorisees", self._person("Léna", "Sonia")))
+        self.file("julie-fontaine", "personnes-autorisees", self._person("Hugo", "Paulette"))
+        self.change_child("aurelie-perrin", "Noé", {"regime": "sans_porc", "autorisation_transport": True})
+        self.take_charge(self.change_child("marta-da-silva", "Ava", {"allergies": ["lait"], "niveau": "CE2"}))
         self.bring("Anne Rousseau", "justificatif-domicile", DOMICILE)
         self.take_charge(self.bring("David Nguyen", "assurance", ASSURANCE))
         self.take_charge(self.file("Isabelle Roche", "contact", self._question("Les vacances de Nour")))
@@ -209,6 +243,10 @@ class _Story:
         self.draft("João Da Silva", "modification-foyer", {"telephone_portable": "+33639980899"})
         self.draft("Julien Blanchard", "ajout-enfant", {"enfant_prenom": "Milo", "enfant_nom": "Blanchard"})
         self.draft("Anne Rousseau", "contact", {"objet": "La garderie du soir"})
+        self.draft("camille-moreau", "personnes-autorisees", {"changement": "ajouter", "personne_prenom": "Lucette"})
+        self.draft("linh-nguyen", "modification-enfant", {})
+        begun: dict[str, Json] = {"enfant": str(self.made.children["Sacha"])}
+        self.file("Julien Blanchard", "modification-enfant", begun)
         self.sign_up("Noémie", "Faure", send=True)
         self.sign_up("Bastien", "Colin", send=False)
         self.write("camille-moreau")
@@ -242,6 +280,11 @@ class _Story:
             "cgu": True,
         }
 
+    def _person(self, child: str, first_name: str) -> dict[str, Json]:
+        named = {"prenom": first_name, "nom": "Lambert", "telephone": "+33639980190", "lien": "ami", "mineure": False}
+        chosen = {"enfant": str(self.made.children[child]), "changement": "ajouter"}
+        return chosen | {f"personne_{name}": value for name, value in named.items()}
+
     def _question(self, subject: str = "La trousse d’urgence de Maël") -> dict[str, Json]:
         return {"objet": subject, "texte": "Bonjour, pouvez-vous me dire comment cela se passe ? Merci."}
 
@@ -251,6 +294,16 @@ class _Story:
         who = _parent(self.made.accounts[persona])
         self._send(case_id, who, values)
         return case_id
+
+    def change_child(self, persona: str, child: str, values: Mapping[str, Json]) -> uuid.UUID:
+        """A parent chooses a child, then writes what has changed."""
+        chosen: dict[str, Json] = {"enfant": str(self.made.children[child])}
+        case_id = self.file(persona, "modification-enfant", chosen)
+        self._send(case_id, self._who(persona), values)
+        return case_id
+
+    def _who(self, persona: str) -> Who:
+        return _parent(self.made.accounts[persona])
 
     def draft(self, persona: str, slug: str, values: Mapping[str, Json]) -> uuid.UUID:
         return self._begin(_parent(self.made.accounts[persona]), slug, values)

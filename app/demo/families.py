@@ -9,12 +9,15 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.accounts.models import Account
 from app.accounts.operations import open_account
 from app.families.child_operations import add_child, join_household, link_adult, receive_child
 from app.families.consents import Health, authorise, set_health
+from app.families.custody_calendars import Rhythm, set_custody
 from app.families.models import Household
 from app.families.operations import add_adult, create_household, invite
+from app.families.pickup import Named, block_person, name_person
 from app.policy import SYSTEM
 
 
@@ -244,9 +247,40 @@ def build_families(session: Session, places: Mapping[str, uuid.UUID]) -> Made:
         if family.code in INVITED:
             invite(session, SYSTEM, adults[f"{family.parents[0].first_name} {family.parents[0].last_name}"])
     _two_homes(session, children, households, adults)
+    _around(session, children, households, adults)
     # the photo consent of one holder only: not valid until the other agrees (R-23)
     authorise(session, SYSTEM, children["Léna"], adults["Julie Fontaine"], {"image": True, "hospitalisation": True})
     return Made(accounts, children, households, adults)
+
+
+def _around(
+    session: Session,
+    children: Mapping[str, uuid.UUID],
+    households: Mapping[str, uuid.UUID],
+    adults: Mapping[str, uuid.UUID],
+) -> None:
+    """Whose week it is for Inès, as her judgment words it; who may come for her, for Léna, for Hugo, and who must not
+    come for Noé."""
+    rhythm = Rhythm("parity", first=households["F02"], changes_on=1)
+    since = school_year(clock.today())
+    set_custody(session, SYSTEM, children["Inès"], rhythm, source=JUDGMENT, since=since)
+    granny = Named("Odette", "Fontaine", "06 39 98 01 77", "grand_parent", since=since)
+    neighbour = Named("Karim", "Benali", "06 39 98 01 78", "voisin", since=since)
+    nanny = Named("Rosa", "Almeida", "06 39 98 02 77", "assistante_maternelle", since=since)
+    for named, child, parent in (
+        (granny, "Léna", "Julie Fontaine"),
+        (granny, "Hugo", "Julie Fontaine"),
+        (neighbour, "Léna", "Marc Fontaine"),
+        (nanny, "Inès", "Camille Moreau"),
+    ):
+        name_person(session, SYSTEM, children[child], named, adult_id=adults[parent])
+    father = Named("Nicolas", "Perrin-Costa", relation="parent", since=since)
+    block_person(session, SYSTEM, children["Noé"], father, source=JUDGMENT)
+
+
+def school_year(day: date) -> date:
+    """The first of September before that day."""
+    return date(day.year - (day.month < 9), 9, 1)
 
 
 def _household(session: Session, family: Family) -> Household:
@@ -312,6 +346,7 @@ def _child(
             quality=parent.quality,
             authority=parent.authority,
             source=parent.source,
+            since=date.fromisoformat(kid.born),
         )
     for place in ("RS", "AL") if school else (kid.school,) if kid.school else ():
         receive_child(session, SYSTEM, child.id, places[place])
@@ -328,7 +363,9 @@ def _two_homes(
 ) -> None:
     """Inès lives one week with each parent; Noé's father lost his authority; Zoé's keeps the right to be informed."""
     join_household(session, SYSTEM, children["Inès"], households["F02"])
-    link_adult(session, SYSTEM, children["Inès"], adults["Camille Moreau"], quality="mere", authority="joint")
+    born = date(2018, 3, 21)
+    mother = adults["Camille Moreau"]
+    link_adult(session, SYSTEM, children["Inès"], mother, quality="mere", authority="joint", since=born)
     for label, first_name, child, authority in (
         ("Perrin-Costa", "Nicolas", "Noé", "withdrawn"),
         ("Garnier-Petit", "Fabien", "Zoé", "none_with_info"),

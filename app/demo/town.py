@@ -43,6 +43,7 @@ ACTIVITIES = (
     ("SOIR2", "Accueil du soir, fin de journée", "AL", (1, 2, 4, 5), "17:30", "18:30"),
     ("MERC_J", "Mercredi, journée", "AL", (3,), "07:30", "18:30"),
     ("MERC_MR", "Mercredi, matin et repas", "AL", (3,), "07:30", "13:30"),
+    ("VAC_J", "Vacances, journée", "AL", (1, 2, 3, 4, 5), "07:30", "18:30"),
 )
 
 #: persona, civility, first name, last name, function, role, structure (or everywhere)

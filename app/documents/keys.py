@@ -29,4 +29,6 @@ def release_keys(session: Session, keys: Iterable[str]) -> None:
     """Leaves to the sweep the bytes that rows deleted in this transaction named."""
     rows = [{"key": key, "drawn_at": clock.now()} for key in dict.fromkeys(keys)]
     if rows:
+        # one that still waited for the sweep since its upload waits anew
+        session.execute(delete(UploadKey).where(UploadKey.key.in_([row["key"] for row in rows])))
         session.execute(insert(UploadKey), rows)

@@ -13,6 +13,7 @@ from datetime import date
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from app.clock import months_after
 from app.db import fold
 from app.documents.models import PieceType
 from app.journal import record
@@ -147,19 +148,13 @@ def default_end(kind: PieceType, reviewed_on: date) -> date | None:
     """The last day on which a piece reviewed that day holds, by the rule of its type; ``None``: it never ends."""
     match kind.validity:
         case "months":
-            return _months_later(reviewed_on, kind.validity_months or 12)
+            return months_after(reviewed_on, kind.validity_months or 12)
         case "fixed":
             return _next(reviewed_on, kind.validity_end or "12-31")
         case "school_year":
             return _next(reviewed_on, "08-31")
         case _:
             return None
-
-
-def _months_later(day: date, months: int) -> date:
-    """The same day of a later month, or its last day: 31 August plus six months is 28 (or 29) February."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def _next(day: date, month_day: str) -> date:

@@ -174,6 +174,36 @@ def valid_documents(
     ).all()
 
 
+def missing_pieces(
+    session: Session, household_id: uuid.UUID, child_ids: Collection[uuid.UUID], codes: Collection[str], on: date
+) -> dict[uuid.UUID, dict[str, str]]:
+    """Of these types, those of which each child or the household has no accepted document that holds on that day: code
+    and label, by child. The same rule as ``valid_documents``. Two statements."""
+    kinds = session.scalars(select(PieceType).where(PieceType.code.in_(codes)).order_by(PieceType.sort_key)).all()
+    given = session.execute(
+        select(Document.piece_type, Document.child_id, Document.household_id).where(
+            Document.piece_type.in_(codes),
+            Document.state == "valide",
+            or_(Document.valid_until.is_(None), Document.valid_until >= on),
+            or_(Document.child_id.in_(child_ids), Document.household_id == household_id),
+        )
+    ).all()
+    theirs = {(row.piece_type, row.child_id) for row in given}
+    shared = {row.piece_type for row in given if row.household_id == household_id}
+    return {
+        child_id: {
+            kind.code: kind.label
+            for kind in kinds
+            if ((kind.code, child_id) not in theirs if _is_childs(kind) else kind.code not in shared)
+        }
+        for child_id in child_ids
+    }
+
+
+def _is_childs(kind: PieceType) -> bool:
+    return kind.scope == "child" and not kind.shared_by_siblings
+
+
 @dataclass(frozen=True)
 class CasePiece:
     """A document as the page of a demande shows it to agents."""
@@ -220,6 +250,11 @@ def pieces_of(session: Session, case_id: uuid.UUID, named: Collection[str] = ())
     chosen = [uuid.UUID(identifier) for identifier in named]
     rows = session.execute(_PIECES.where(or_(_DOCUMENTS.c.case_id == case_id, _DOCUMENTS.c.id.in_(chosen))))
     return [CasePiece(*row) for row in rows]
+
+
+def ask_pieces(session: Session, case_id: uuid.UUID) -> None:
+    """Says that ``pieces_of`` this demande will be asked: they come with what is read next."""
+    _PIECES_SENT.ahead(session, case=case_id)
 
 
 _DOCUMENTS, _TYPES = cast(Table, Document.__table__), cast(Table, PieceType.__table__)

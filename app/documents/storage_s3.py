@@ -75,8 +75,8 @@ class S3Storage:
         connection = kind(self.host, self.port, timeout=self.seconds)
         try:
             connection.request(method, path, body=data if method == "PUT" else None, headers=headers)
-            answer = connection.getresponse()
-            body = answer.read(_LARGEST_ANSWER + 1)
+            with connection.getresponse() as answer:
+                body = answer.read(_LARGEST_ANSWER + 1)
             if len(body) > _LARGEST_ANSWER:
                 raise StorageUnavailable
             return answer.status, body

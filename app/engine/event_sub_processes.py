@@ -13,6 +13,9 @@ keep theirs. As with any boundary event, the handler sees the data of the moment
 
 from lxml import etree
 
+BODY = "__body"
+"""Ends the id of the sub-process that holds the content of a scope with event sub-processes."""
+
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 
 _STAYS = {
@@ -39,15 +42,15 @@ def _is_handler(element: etree._Element) -> bool:
 
 def _redraw(scope: etree._Element, handlers: list[etree._Element]) -> None:
     identity = scope.get("id") or ""
-    body = etree.Element(f"{BPMN}subProcess", id=f"{identity}__body", name=scope.get("name") or identity)
+    body = etree.Element(f"{BPMN}subProcess", id=f"{identity}{BODY}", name=scope.get("name") or identity)
     for child in list(scope):
         if child not in handlers and child.tag not in _STAYS:
             body.append(child)
     scope.append(body)
     _add(scope, "startEvent", f"{identity}__start")
     _add(scope, "endEvent", f"{identity}__end")
-    _link(scope, f"{identity}__start", f"{identity}__body")
-    _link(scope, f"{identity}__body", f"{identity}__end")
+    _link(scope, f"{identity}__start", f"{identity}{BODY}")
+    _link(scope, f"{identity}{BODY}", f"{identity}__end")
     for handler in handlers:
         _hang(scope, body, handler)
 

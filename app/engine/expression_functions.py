@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from app.public_holidays import public_holidays
 
 type_names = {bool: "oui/non", int: "nombre", float: "nombre", str: "texte", list: "liste", dict: "groupe"}
 
@@ -301,29 +302,6 @@ def _shift(day: date, days: int) -> date:
         return day + timedelta(days=days)
     except OverflowError:
         raise FunctionRefusal("la date obtenue est hors du calendrier") from None
-
-
-@lru_cache(maxsize=64)
-def public_holidays(year: int) -> frozenset[date]:
-    """The eleven legal public holidays of metropolitan France (Code du travail, art. L3133-1).
-
-    Alsace-Moselle's two more and a commune's own closures belong to the agenda, which holds them as data.
-    """
-    easter = _easter(year)
-    fixed = [(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)]
-    moving = [timedelta(days=days) for days in (1, 39, 50)]  # Easter Monday, Ascension, Whit Monday
-    return frozenset([date(year, m, d) for m, d in fixed] + [easter + delta for delta in moving])
-
-
-def _easter(year: int) -> date:
-    """Gregorian Easter Sunday: the Sunday after the ecclesiastical full moon (Gauss's congruences, as completed by
-    Butcher for every year of the calendar)."""
-    golden, century, rest = year % 19, year // 100, year % 100
-    epact = (19 * golden + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15) % 30
-    weekday = (32 + 2 * (century % 4) + 2 * (rest // 4) - epact - rest % 4) % 7
-    correction = (golden + 11 * epact + 22 * weekday) // 451
-    month, day = divmod(epact + weekday - 7 * correction + 114, 31)
-    return date(year, month, day + 1)
 
 
 _UNITS = {

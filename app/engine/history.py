@@ -8,9 +8,12 @@ that leads to everything still alive. The nodes passed there are remembered by i
 from __future__ import annotations
 
 import uuid
+from copy import deepcopy
 from typing import Any
 
 from SpiffWorkflow.bpmn import BpmnWorkflow
+from SpiffWorkflow.bpmn.specs.control import _EndJoin
+from SpiffWorkflow.util.deep_merge import DeepMerge
 from SpiffWorkflow.util.task import TaskState
 
 from app.engine.elements import bpmn_id
@@ -39,6 +42,12 @@ def holder(workflow: BpmnWorkflow, task_id: uuid.UUID) -> Any:
     return None
 
 
+def ended(tree: Any) -> list[Any]:
+    """The ends that branches of a scope have come to while others go on."""
+    reached = TaskState.WAITING | TaskState.CANCELLED
+    return [task for task in tree.tasks.values() if isinstance(task.task_spec, _EndJoin) and task.has_state(reached)]
+
+
 def _remember(workflow: BpmnWorkflow, tasks: Any) -> None:
     if not hasattr(workflow, "forgotten"):
         workflow.forgotten = set()
@@ -46,8 +55,13 @@ def _remember(workflow: BpmnWorkflow, tasks: Any) -> None:
 
 
 def _cut(workflow: BpmnWorkflow, scope: Any) -> None:
-    """Hangs the last completed task above everything alive directly under the root."""
-    alive = [task for task in scope.tasks.values() if task.has_state(TaskState.NOT_FINISHED_MASK)]
+    """Hangs the last completed task above everything alive directly under the root, beside the ends of branches: what
+    those wrote is known again when the scope ends."""
+    ends = ended(scope)
+    ending = {task.id for end in ends for task in _below(end)}
+    alive = [
+        task for task in scope.tasks.values() if task.has_state(TaskState.NOT_FINISHED_MASK) and task.id not in ending
+    ]
     if not alive:
         return
     above = _path(alive[0])
@@ -62,12 +76,41 @@ def _cut(workflow: BpmnWorkflow, scope: Any) -> None:
     if keep is root or keep.parent is root:
         return
     kept = {id(each) for each in _below(keep)} | {id(root)}
+    left = _gathered(sorted(ends, key=_moment), kept)
+    kept |= {id(each) for end in left for each in (end.parent, *_below(end))}
     gone = [task for task in scope.tasks.values() if id(task) not in kept]
     _remember(workflow, gone)
     for task in gone:
         del scope.tasks[task.id]
     keep.parent = root
-    root.children = [keep]
+    root.children = [keep, *(end.parent for end in left)]
+    for end in left:
+        end.parent.parent, end.parent.children = root, [end]
+
+
+def _gathered(ends: list[Any], kept: set[int]) -> list[Any]:
+    """The ends to keep of those that are not ``kept`` already, in the order in which branches came to them.
+
+    Of several in a row, the last takes what the others wrote, as the end of the scope would have merged them: a loop
+    whose turns each end a branch keeps one.
+    """
+    left: list[Any] = []
+    before: Any = None
+    for end in ends:
+        if id(end) in kept:
+            before = None
+            continue
+        if before is not None:
+            merged = DeepMerge.merge(deepcopy(before.parent.data), deepcopy(end.parent.data))
+            end.parent.data = merged
+            left.pop()
+        left.append(end)
+        before = end
+    return left
+
+
+def _moment(task: Any) -> float:
+    return float(task.last_state_change)
 
 
 def _path(task: Any) -> list[Any]:

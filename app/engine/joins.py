@@ -19,7 +19,7 @@ from SpiffWorkflow.util.task import TaskState
 
 def merge_branches(my_task: Any) -> None:
     """Sets the data of a join that fires from every branch that reached it in this passage."""
-    earlier = [task for task in _arrivals(my_task) if task is not my_task]
+    earlier = [task for task in arrivals(my_task) if task is not my_task]
     branches = [task.parent for task in sorted(earlier, key=lambda task: task.last_state_change)]
     branches.append(my_task.parent)
     parting = _common_ancestor(branches)
@@ -31,7 +31,7 @@ def merge_branches(my_task: Any) -> None:
     my_task.data = merged
 
 
-def _arrivals(my_task: Any) -> list[Any]:
+def arrivals(my_task: Any) -> list[Any]:
     """The tasks of this join that a finished branch has reached in the present passage, `my_task` among them."""
     spec = my_task.task_spec
     if len(spec.inputs) < 2:
@@ -52,12 +52,14 @@ def _same_passage(mine: list[Any], other: list[Any]) -> bool:
     if parted in (len(mine), len(other)):
         return False  # one is an earlier passage of the other
     fork = mine[parted - 1].task_spec
+    if not fork.inputs:
+        return True  # the start of the scope, which stands for a fork that has been forgotten: nothing leads back to it
     return all(task.task_spec != fork for task in (*mine[parted:], *other[parted:]))
 
 
 def _missing(my_task: Any) -> list[Any]:
     """The specs before the join from which nothing has arrived in this passage."""
-    arrived = {task.parent.task_spec.name for task in _arrivals(my_task)}
+    arrived = {task.parent.task_spec.name for task in arrivals(my_task)}
     return [spec for spec in my_task.task_spec.inputs if spec.name not in arrived]
 
 

@@ -74,6 +74,7 @@ JSON_TYPES: dict[Any, str] = {
     uuid.UUID: "identifiant",
     list[str]: "liste de textes",
     dict[str, Any]: "objet",
+    list[dict[str, Any]]: "liste d’objets",
 }
 
 
@@ -93,7 +94,7 @@ class OperationSpec(Generic[P]):
 
     ``results`` are the keys of the returned dict, ``errors`` the BPMN error codes it may raise. An ``asynchronous``
     operation runs in a worker, outside the step's transaction: it is given an ``app.facts.Work`` instead of a ``Call``
-    and must be idempotent.
+    and must be idempotent. One that only ``reads`` may also run to show a page, before its case is written.
     """
 
     name: str
@@ -103,6 +104,7 @@ class OperationSpec(Generic[P]):
     results: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     asynchronous: bool = False
+    reads: bool = False
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -156,7 +158,7 @@ def _convert(operation: str, name: str, kind: Any, value: Json) -> Any:
     plain = typing.get_origin(kind) or kind
     if plain is int and isinstance(value, bool):
         raise ParameterError(f"{operation} : « {name} » doit être un entier")
-    inside = typing.get_args(kind) if plain is list else ()
+    inside = [typing.get_origin(each) or each for each in typing.get_args(kind)] if plain is list else []
     if not isinstance(value, plain) or (inside and not all(isinstance(each, inside[0]) for each in value)):
         raise ParameterError(f"{operation} : « {name} » doit être de type {JSON_TYPES[kind]}")
     return value
@@ -183,11 +185,12 @@ class Registry:
         results: tuple[str, ...] = (),
         errors: tuple[str, ...] = (),
         asynchronous: bool = False,
+        reads: bool = False,
     ) -> Callable[[Callable[[Any, P], Result]], Callable[[Any, P], Result]]:
         """Decorator form of ``add``."""
 
         def register(run: Callable[[Any, P], Result]) -> Callable[[Any, P], Result]:
-            self.add(OperationSpec(name, label, run, params, results, errors, asynchronous))
+            self.add(OperationSpec(name, label, run, params, results, errors, asynchronous, reads))
             return run
 
         return register

@@ -132,6 +132,12 @@ def guarded(update: Callable[[Any], None]) -> Callable[[Any], None]:
 
 def start_again(my_task: Any) -> None:
     """Starts again a task that could not; it is marked anew when it still cannot."""
+    foresee_again(my_task)
+    my_task.task_spec._update(my_task)
+
+
+def foresee_again(my_task: Any) -> None:
+    """Takes a task that could not start back to before, with what follows it: its failure had dropped that."""
     del my_task.internal_data[FAULT]
     my_task._set_state(TaskState.FUTURE)
-    my_task.task_spec._update(my_task)
+    my_task.task_spec._predict(my_task, mask=TaskState.PREDICTED_MASK | TaskState.FUTURE)

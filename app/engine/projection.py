@@ -141,9 +141,14 @@ _OPEN_WITH_KEYS = Hot(_OPEN_ONE)
 _CLOSE_AND_OPEN = Hot(_OPEN_ONE.add_cte(_CLOSE_ONE.cte("closed"), _FORGET_KEYS.cte("forgotten")))
 
 
-def synchronise(session: Session, facts: CaseFacts, before: Picture, now: Picture, actor_label: str) -> None:
-    """Writes the difference between two pictures: a statement a table that changed, none otherwise."""
-    _synchronise_tasks(session, facts, before, now, actor_label)
+def synchronise(
+    session: Session, facts: CaseFacts, before: Picture, now: Picture, actor_label: str
+) -> list[dict[str, Json]]:
+    """Writes the difference between two pictures: a statement a table that changed, none otherwise.
+
+    Gives the rows of the tasks that opened.
+    """
+    rows = _synchronise_tasks(session, facts, before, now, actor_label)
     if before.timers != now.timers:
         gone = {key for key, value in before.timers.items() if now.timers.get(key) != value}
         come = [
@@ -153,16 +158,14 @@ def synchronise(session: Session, facts: CaseFacts, before: Picture, now: Pictur
         ]
         _replace(session, _TIMERS, gone, come)
     if before.messages.keys() != now.messages.keys():
-        _replace(
-            session,
-            _SUBSCRIPTIONS,
-            {key[0] for key in before.messages.keys() - now.messages.keys()},
-            [
-                {"task_id": key[0], "case_id": facts.id, "node": node.id, "kind": key[1], "name": key[2]}
-                for key, node in now.messages.items()
-                if key not in before.messages
-            ],
-        )
+        gone = {key[0] for key in before.messages.keys() - now.messages.keys()}
+        come = [
+            {"task_id": key[0], "case_id": facts.id, "node": node.id, "kind": key[1], "name": key[2]}
+            for key, node in now.messages.items()
+            if key not in before.messages or key[0] in gone  # the others that the same task still waits for
+        ]
+        _replace(session, _SUBSCRIPTIONS, gone, come)
+    return rows
 
 
 def _replace(session: Session, table: Table, gone: Iterable[uuid.UUID], come: list[dict[str, Json]]) -> None:
@@ -170,24 +173,26 @@ def _replace(session: Session, table: Table, gone: Iterable[uuid.UUID], come: li
     _ADD[table].later(session, come)
 
 
-def _synchronise_tasks(session: Session, facts: CaseFacts, before: Picture, now: Picture, actor_label: str) -> None:
+def _synchronise_tasks(
+    session: Session, facts: CaseFacts, before: Picture, now: Picture, actor_label: str
+) -> list[dict[str, Json]]:
     at = clock.now()
     gone = {key: node for key, node in before.people.items() if key not in now.people}
     come = {key: node for key, node in now.people.items() if key not in before.people}
     closing = [{"gone": key, "at": at, "closing": actor_label} for key in gone]
     texts = list(dict.fromkeys(text[:120] for text in facts.search))
-    rows = [_task_row(facts, key, node, at) for key, node in come.items()]
+    rows = [task_row(facts, key, node, at) for key, node in come.items()]
     if session.get_bind().dialect.name == "postgresql":
         one = rows[0] | {"keys": texts} if len(rows) == 1 and texts and rows[0]["lane"] != FAMILY_LANE else None
         if len(closing) == 1 and one is not None:
             _CLOSE_AND_OPEN.later(session, closing[0] | one)
-            return
+            return rows
         if len(closing) == 1 and not rows:
             _CLOSE_WITH_KEYS.later(session, closing[0])
-            return
+            return rows
         if one is not None and not closing:
             _OPEN_WITH_KEYS.later(session, one)
-            return
+            return rows
     _CLOSE.later(session, closing)
     _REMOVE[_KEYS].later(session, [{"gone": key} for key, node in gone.items() if node.lane != FAMILY_LANE])
     _ADD[_TASKS].later(session, rows)
@@ -195,6 +200,7 @@ def _synchronise_tasks(session: Session, facts: CaseFacts, before: Picture, now:
     _ADD[_KEYS].later(
         session, [{"task_id": row["id"], "key": text, "queue": row["queue"]} for row in found for text in texts]
     )
+    return rows
 
 
 def carry_over(session: Session, facts: CaseFacts, before: Picture, now: Picture) -> None:
@@ -202,7 +208,7 @@ def carry_over(session: Session, facts: CaseFacts, before: Picture, now: Picture
     for key, node in now.people.items():
         if key not in before.people or before.people[key] == node:
             continue
-        row = _task_row(facts, key, node, clock.now())
+        row = task_row(facts, key, node, clock.now())
         changed = {name: row[name] for name in ("title", "lane", "queue", "status", "form")}
         if before.people[key].lane != node.lane:
             changed["assignee_id"] = None
@@ -213,7 +219,8 @@ def carry_over(session: Session, facts: CaseFacts, before: Picture, now: Picture
             _ADD[_KEYS].later(session, [{"task_id": key, "key": text, "queue": row["queue"]} for text in texts])
 
 
-def _task_row(facts: CaseFacts, task_id: uuid.UUID, node: Node, at: datetime) -> dict[str, Json]:
+def task_row(facts: CaseFacts, task_id: uuid.UUID, node: Node, at: datetime) -> dict[str, Json]:
+    """The row of a human task that opens."""
     return {
         "id": task_id,
         "case_id": facts.id,

@@ -8,29 +8,28 @@ caller's question to policy, asked before.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from SpiffWorkflow.bpmn import BpmnEvent, BpmnWorkflow
 from SpiffWorkflow.spiff.specs.event_definitions import MessageEventDefinition
 from SpiffWorkflow.util.task import TaskState
-from sqlalchemy import Table, bindparam, delete, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from app import clock
-from app.db import Json
+from app.db import Json, PortalSession
 from app.engine import state
 from app.engine.elements import DrawnSignal, NodeError, bpmn_id
 from app.engine.incidents import open_incidents, resolve_incidents
-from app.engine.models import Incident, Instance, Subscription, Task, Timer
-from app.engine.moving import keep_identities, moved
+from app.engine.instances import add_instance, store
+from app.engine.models import Instance
+from app.engine.moving import moved
 from app.engine.operations import BusinessError, CaseFacts, Registry
 from app.engine.parser import FAULT
-from app.engine.projection import Picture, carry_over, picture, synchronise
+from app.engine.projection import Picture, carry_over, picture, synchronise, task_row
+from app.engine.rehearsal import NotRehearsed, ReadingOnly, give_ids
 from app.engine.specs import Definition, Loader, Node, SpecCache
 from app.engine.steps import (
     EngineFault,
@@ -39,39 +38,33 @@ from app.engine.steps import (
     Step,
     all_tasks,
     complete,
+    pass_over,
     run,
     store_result,
     try_again,
 )
 from app.engine.waiting import NotWaiting as NotWaiting
 from app.engine.waiting import ready_human_task, started_task
-from app.hot import Hot, adding
 from app.outbox import emit
 from app.policy import SYSTEM, Actor
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one step changed. ``status`` is the status after it; ``visited`` the BPMN nodes it completed."""
+    """What one step changed. ``status`` is the status after it; ``visited`` the BPMN nodes it completed; ``rows`` those
+    of the tasks it opened, in the order of ``opened``. ``instance`` is given by the first step, which made it."""
 
     status: str | None
     ended: bool
     opened: Mapping[uuid.UUID, Node]
     visited: tuple[str, ...]
     failures: tuple[Failure, ...]
+    rows: Sequence[Mapping[str, Json]] = ()
+    instance: Instance | None = None
 
 
 Run = Callable[[BpmnWorkflow, ScriptEngine], None]
 EMPTY = Picture({}, {}, {}, None)
-
-# Built once: making and comparing a statement costs as much as running it.
-_INSTANCES = cast(Table, Instance.__table__)
-_ADD_INSTANCE = Hot(adding(_INSTANCES))
-_SAVE_INSTANCE = Hot(
-    update(_INSTANCES)
-    .where(_INSTANCES.c.case_id == bindparam("case"), _INSTANCES.c.revision == bindparam("read"))
-    .values({name: bindparam(name) for name in ("state", "serializer", "revision", "troubled", "ended_at")})
-)
 
 
 class Runtime:
@@ -95,29 +88,48 @@ class Runtime:
     # -- the steps ---------------------------------------------------------------------------------------------
 
     def start(
+        self,
+        session: Session,
+        actor: Actor,
+        facts: CaseFacts,
+        bundle_hash: str,
+        data: Mapping[str, Json],
+        promised: Mapping[str, uuid.UUID] | None = None,
+    ) -> Outcome:
+        """Creates the instance and runs it up to its first human tasks, which take the ids promised for their nodes."""
+        workflow, step = self._begin(session, self.registry, actor, facts, bundle_hash, data)
+        definition = self.definition(session, bundle_hash)
+        give_ids(workflow, promised or {})
+        now = picture(workflow, definition)
+        instance = add_instance(session, facts.id, bundle_hash, workflow, troubled=bool(now.failed))
+        self._readings[instance] = (instance.revision, workflow)  # its first page comes with the same request
+        return replace(self._finish(session, actor, facts, workflow, step, EMPTY, now), instance=instance)
+
+    def rehearse(
         self, session: Session, actor: Actor, facts: CaseFacts, bundle_hash: str, data: Mapping[str, Json]
     ) -> Outcome:
-        """Creates the instance and runs it up to its first human tasks."""
+        """What ``start`` would open, to show it: nothing is written, by the engine or by anything it calls.
+
+        Raises NotRehearsed when an operation writes before the first person, or nobody is waited for.
+        """
+        workflow, step = self._begin(session, ReadingOnly(self.registry), actor, facts, bundle_hash, data)
+        now = picture(workflow, self.definition(session, bundle_hash))
+        if step.failures or not now.people:
+            raise NotRehearsed(facts.procedure)
+        instance = Instance(case_id=facts.id, bundle_hash=bundle_hash, revision=0)
+        self._readings[instance] = (0, workflow)
+        rows = [task_row(facts, key, node, clock.now()) for key, node in now.people.items()]
+        return Outcome(now.status, workflow.completed, now.people, tuple(step.visited), (), rows, instance)
+
+    def _begin(
+        self, session: Session, registry: Registry, actor: Actor, facts: CaseFacts, bundle_hash: str, data: Json
+    ) -> tuple[BpmnWorkflow, Step]:
         state.require_json(dict(data), "data")
         definition = self.definition(session, bundle_hash)
         workflow = BpmnWorkflow(definition.spec, definition.subprocess_specs)
-        workflow.script_engine = ScriptEngine(definition, self.registry, session, actor, facts)
+        workflow.script_engine = ScriptEngine(definition, registry, session, actor, facts)
         workflow.task_tree.data.update(data)
-        step = run(workflow, definition)
-        now = picture(workflow, definition)
-        at = clock.now()
-        row = {
-            "case_id": facts.id,
-            "bundle_hash": bundle_hash,
-            "serializer": state.SERIALIZER,
-            "state": state.save(workflow),
-            "revision": 1,
-            "troubled": bool(now.failed),
-            "started_at": at,
-            "ended_at": at if workflow.completed else None,
-        }
-        _ADD_INSTANCE.later(session, row)
-        return self._finish(session, actor, facts, workflow, step, EMPTY, now)
+        return workflow, run(workflow, definition)
 
     def complete(
         self,
@@ -212,16 +224,25 @@ class Runtime:
             session, actor, facts, instance, lambda workflow, _engine: try_again(workflow), retrying=True
         )
 
-    def move(self, session: Session, actor: Actor, facts: CaseFacts, instance: Instance, node: str) -> Outcome:
-        """Gives up where the case is and begins again at ``node``, with the data it came there with.
+    def skip(self, session: Session, actor: Actor, facts: CaseFacts, instance: Instance) -> Outcome:
+        """Takes the nodes that failed as done and goes on; they are in ``visited``. Raises CannotSkip."""
+        passed: list[str] = []
 
-        Raises CannotMove when the case is in several places, or when one token may not enter that node alone.
+        def act(workflow: BpmnWorkflow, _engine: ScriptEngine) -> None:
+            passed.extend(pass_over(workflow))
+
+        return self._advance(session, actor, facts, instance, act, retrying=True, done=passed)
+
+    def move(self, session: Session, actor: Actor, facts: CaseFacts, instance: Instance, node: str) -> Outcome:
+        """Gives up a step under way and begins again at ``node``, with what the case knows.
+
+        What is under way elsewhere goes on. Raises CannotMove when the case may not be at that node.
         """
 
         def make(workflow: BpmnWorkflow, engine: ScriptEngine) -> BpmnWorkflow:
             return moved(workflow, engine.definition, engine, node)
 
-        return self.replace(session, actor, facts, instance, instance.bundle_hash, make, same=False)
+        return self.replace(session, actor, facts, instance, instance.bundle_hash, make)
 
     def replace(
         self,
@@ -231,13 +252,8 @@ class Runtime:
         instance: Instance,
         bundle_hash: str,
         make: Callable[[BpmnWorkflow, ScriptEngine], BpmnWorkflow],
-        *,
-        same: bool = True,
     ) -> Outcome:
-        """Puts what ``make`` gives, a case of version ``bundle_hash``, in place of what the instance was; runs it.
-
-        ``same``: what waits at the same nodes keeps its ids and its due instants.
-        """
+        """Puts what ``make`` gives, a case of version ``bundle_hash``, in place of what the instance was; runs it."""
         if instance.ended_at is not None:
             raise NotWaiting("Cette demande est terminée : elle ne peut plus avancer.")
         old, new = (self.definition(session, each) for each in (instance.bundle_hash, bundle_hash))
@@ -245,14 +261,12 @@ class Runtime:
         before = picture(workflow, old)
         made = make(workflow, ScriptEngine(new, self.registry, session, actor, facts))
         step = run(made, new)
-        if same:
-            keep_identities(workflow, made)
         now = picture(made, new)
         again = {failure.task_id for failure in step.failures}
         left = resolve_incidents(session, facts, now, again, retrying=True)
         instance.bundle_hash = bundle_hash
         session.flush()
-        _store(session, instance, made, troubled=left or bool(now.failed))
+        store(session, instance, made, troubled=left or bool(now.failed))
         carry_over(session, facts, before, now)
         return self._finish(session, actor, facts, made, step, before, now)
 
@@ -287,13 +301,16 @@ class Runtime:
         """The variables an open task sees: for default values and conditions of its form."""
         definition = self.definition(session, instance.bundle_hash)
         workflow = self._read(instance, definition, session, facts)
-        return dict(ready_human_task(workflow, task_id).data)
+        data: dict[str, Json] = state.copied(ready_human_task(workflow, task_id).data)
+        return data
 
     def visited(self, session: Session, facts: CaseFacts, instance: Instance) -> frozenset[str]:
         """The nodes that were completed so far, for the diagram of the case page."""
         definition = self.definition(session, instance.bundle_hash)
         workflow = self._read(instance, definition, session, facts)
-        done = {bpmn_id(task) for task in all_tasks(workflow, TaskState.COMPLETED)} | workflow.forgotten
+        done = {bpmn_id(task) for task in all_tasks(workflow, TaskState.COMPLETED)} | getattr(
+            workflow, "forgotten", set()
+        )
         return frozenset(done & definition.nodes.keys())
 
     def look(self, session: Session, facts: CaseFacts, instance: Instance) -> tuple[BpmnWorkflow, Definition]:
@@ -333,7 +350,9 @@ class Runtime:
         if instance.ended_at is not None:
             raise NotWaiting("Cette demande est terminée : elle ne peut plus avancer.")
         definition = self.definition(session, instance.bundle_hash)
-        workflow = self._load(instance, definition, session, actor, facts)
+        workflow = self._read(instance, definition, session, facts)
+        del self._readings[instance]  # it will be another, and half-way if the step fails
+        workflow.script_engine = ScriptEngine(definition, self.registry, session, actor, facts)
         before = picture(workflow, definition)
         try:
             act(workflow, workflow.script_engine)
@@ -347,7 +366,7 @@ class Runtime:
         if instance.troubled or retrying:
             again = {failure.task_id for failure in step.failures}
             troubled |= resolve_incidents(session, facts, now, again, retrying=retrying)
-        _store(session, instance, workflow, troubled=troubled)
+        store(session, instance, workflow, troubled=troubled)
         return self._finish(session, actor, facts, workflow, step, before, now)
 
     def _finish(
@@ -360,39 +379,19 @@ class Runtime:
         before: Picture,
         now: Picture,
     ) -> Outcome:
-        synchronise(session, facts, before, now, actor.label)
+        rows = synchronise(session, facts, before, now, actor.label)
         if step.failures:
             nodes = workflow.script_engine.definition.nodes
             open_incidents(session, facts, step.failures, lambda each: _name_of(nodes, each.node))
         for kind, name, payload in step.thrown:
             emit(session, "engine.event_thrown", case_id=str(facts.id), event=kind, name=name, payload=payload)
+        if isinstance(session, PortalSession):
+            session.set_off()
         opened = {key: node for key, node in now.people.items() if key not in before.people}
         ended = workflow.completed
         status = step.final_status if ended and step.final_status else now.status
-        return Outcome(status, ended, opened, tuple(step.visited), tuple(step.failures))
-
-
-def _store(session: Session, instance: Instance, workflow: BpmnWorkflow, *, troubled: bool) -> None:
-    ended_at: datetime | None = clock.now() if workflow.completed else None
-    values = {
-        "state": state.save(workflow),
-        "serializer": state.SERIALIZER,
-        "revision": instance.revision + 1,
-        "troubled": troubled,
-        "ended_at": ended_at,
-    }
-    read = {"case": instance.case_id, "read": instance.revision}
-    if _SAVE_INSTANCE.run(session, values | read) != 1:  # only a caller that did not lock the row sees this
-        raise NotWaiting("Cette demande vient d’avancer : rechargez la page.")
-    for name, value in values.items():
-        set_committed_value(instance, name, value)
+        return Outcome(status, ended, opened, tuple(step.visited), tuple(step.failures), rows)
 
 
 def _name_of(nodes: Mapping[str, Node], node: str) -> str:
     return nodes[node].name if node in nodes else node
-
-
-def forget(session: Session, case_id: uuid.UUID) -> None:
-    """Removes an instance and its projection: a draft that its author abandons."""
-    for model in (Timer, Subscription, Task, Incident, Instance):
-        session.execute(delete(model).where(model.case_id == case_id).execution_options(synchronize_session=False))

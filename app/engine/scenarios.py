@@ -147,10 +147,14 @@ def play(story: Story, driver: Driver) -> frozenset[str]:
 
 
 def _compare(where: str, expect: Mapping[str, Json], seen: Seen) -> None:
-    for key, wanted in expect.items():
-        found, ok = _found(key, wanted, seen)
-        if not ok:
-            raise ScenarioError(f"{where} : {key} attendu « {wanted} », trouvé « {found} »")
+    for key, wanted, found in differences(expect, seen):
+        raise ScenarioError(f"{where} : {key} attendu « {wanted} », trouvé « {found} »")
+
+
+def differences(expect: Mapping[str, Json], seen: Seen) -> list[tuple[str, Json, object]]:
+    """What is not as expected: (key, wanted, found)."""
+    compared = [(key, wanted, *_found(key, wanted, seen)) for key, wanted in expect.items()]
+    return [(key, wanted, found) for key, wanted, found, ok in compared if not ok]
 
 
 def _found(key: str, wanted: Json, seen: Seen) -> tuple[object, bool]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from lxml import etree
 from SpiffWorkflow.bpmn.specs.bpmn_process_spec import BpmnProcessSpec
 
 from app.db import fold
+from app.engine.bpmn_reader import read_graph
 from app.engine.bundle import PROCESS
 from app.engine.callees import BPMN, SPIFF, separate
 from app.engine.decisions import Decision, parse_decisions
-from app.engine.event_sub_processes import redraw_event_sub_processes
+from app.engine.event_sub_processes import BODY, redraw_event_sub_processes
 from app.engine.parser import PortalParser, prepare
+from app.engine.verify.markings import Markings
 from app.engine.xml import load_xml
+from app.kept import Recent
 
 CACHE_SIZE = 256
 PARAMETER_PREFIX = "parametre:"
@@ -47,6 +49,31 @@ class Definition:
     subprocess_specs: Mapping[str, BpmnProcessSpec]
     nodes: Mapping[str, Node]
     decisions: Mapping[str, Decision]
+    drawings: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def trees(self) -> Mapping[str, BpmnProcessSpec]:
+        """What each scope is made of; that of a scope with event sub-processes is in two (see event_sub_processes)."""
+        return {self.spec.name: self.spec, **self.subprocess_specs}
+
+    def home(self, node: str) -> str | None:
+        """The scope in which an element is drawn; None when nothing runs it."""
+        return next((name.removesuffix(BODY) for name, tree in self.trees.items() if node in tree.task_specs), None)
+
+    @cached_property
+    def _markings(self) -> Mapping[str, Markings]:
+        return {slug: Markings(read_graph(load_xml(raw, PROCESS))) for slug, raw in self.drawings.items()}
+
+    def drawing_of(self, node: str) -> tuple[Markings, str]:
+        """The process where an element is drawn, this one or one that it calls, and its id there."""
+        slug, _, own = node.rpartition(":")
+        return self._markings[slug], own
+
+    def drawing_of_scope(self, scope: str) -> tuple[Markings, str]:
+        """The same of a scope: a called process has its slug for id."""
+        if scope in self.drawings:
+            return self._markings[scope], self._markings[scope].graph.id
+        return self.drawing_of(scope)
 
 
 def lane_role(lane: etree._Element) -> str:
@@ -104,9 +131,11 @@ def parse(bundle_hash: str, files: Mapping[str, bytes], callees: Mapping[str, Ma
     parser = PortalParser()
     nodes: dict[str, Node] = {}
     decisions: dict[str, Decision] = {}
+    drawings: dict[str, bytes] = {}
     main = ""
     for slug, content in (*callees.items(), ("", files)):
         root = load_xml(content[PROCESS], PROCESS)
+        drawings[slug] = content[PROCESS]
         main = next(p.get("id") or "" for p in root.iter(f"{BPMN}process") if p.get("isExecutable") != "false")
         if slug:
             separate(root, slug, main)
@@ -124,7 +153,7 @@ def parse(bundle_hash: str, files: Mapping[str, bytes], callees: Mapping[str, Ma
     subprocess_specs = parser.get_subprocess_specs(main)
     for each in (spec, *subprocess_specs.values()):
         prepare(each)
-    return Definition(bundle_hash, spec, subprocess_specs, nodes, decisions)
+    return Definition(bundle_hash, spec, subprocess_specs, nodes, decisions, drawings)
 
 
 Loader = Callable[[str], tuple[Mapping[str, bytes], Mapping[str, Mapping[str, bytes]]]]
@@ -134,20 +163,8 @@ class SpecCache:
     """The definitions of this process, by bundle hash; the least recently used leave first."""
 
     def __init__(self, size: int = CACHE_SIZE) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._definitions: OrderedDict[str, Definition] = OrderedDict()
+        self._definitions: Recent[str, Definition] = Recent(size)
 
     def get(self, bundle_hash: str, load: Loader) -> Definition:
         """The definition, parsed on first use from ``load(bundle_hash) -> (files, files of called processes)``."""
-        with self._lock:
-            if (found := self._definitions.get(bundle_hash)) is not None:
-                self._definitions.move_to_end(bundle_hash)
-                return found
-        # Outside the lock: ``load`` may wait for the database while another thread, which has it, waits for us.
-        definition = parse(bundle_hash, *load(bundle_hash))
-        with self._lock:
-            definition = self._definitions.setdefault(bundle_hash, definition)
-            if len(self._definitions) > self._size:
-                self._definitions.popitem(last=False)
-            return definition
+        return self._definitions.get(bundle_hash, lambda: parse(bundle_hash, *load(bundle_hash)))

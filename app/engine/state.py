@@ -77,7 +77,9 @@ def save(workflow: BpmnWorkflow) -> bytes:
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise StateError(f"data that are not JSON: {error}") from error
-    return zlib.compress(text.encode(), 6)
+    # a window of 8 kB and little effort: zlib's own defaults take longer to set up their tables than to compress
+    squeezed = zlib.compressobj(3, wbits=13, memLevel=6)
+    return squeezed.compress(text.encode()) + squeezed.flush()
 
 
 def _scope(
@@ -189,7 +191,7 @@ def _tasks(scope: Any, top: BpmnWorkflow, rows: list[list[Json]]) -> list[Any]:
         if parent is None:
             scope.task_tree = task
         elif parent.data:
-            task.data = _copy(parent.data)
+            task.data = copied(parent.data)
         if "u" in more:
             task.data.update(more["u"])
         for name in more.get("x", ()):
@@ -205,11 +207,11 @@ def _tasks(scope: Any, top: BpmnWorkflow, rows: list[list[Json]]) -> list[Any]:
     return tasks
 
 
-def _copy(value: Json) -> Json:
+def copied(value: Json) -> Json:
     """Tasks never share what one of them may change in place."""
     if isinstance(value, dict):
-        return {key: _copy(each) if isinstance(each, dict | list) else each for key, each in value.items()}
-    return [_copy(each) if isinstance(each, dict | list) else each for each in value]
+        return {key: copied(each) if isinstance(each, dict | list) else each for key, each in value.items()}
+    return [copied(each) if isinstance(each, dict | list) else each for each in value]
 
 
 def _seen(task: Any) -> list[BpmnEvent]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from SpiffWorkflow.bpmn import BpmnEvent, BpmnWorkflow
+from SpiffWorkflow.bpmn.specs.defaults import ExclusiveGateway, InclusiveGateway
+from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import MultiInstanceTask
 from SpiffWorkflow.exceptions import SpiffWorkflowException
 from SpiffWorkflow.spiff.specs.event_definitions import MessageEventDefinition, SignalEventDefinition
 from SpiffWorkflow.util.task import TaskState
@@ -21,11 +23,11 @@ from app.engine.elements import DrawnError, Edge, NodeError, OperationTask, bpmn
 from app.engine.expressions import compile_expression, compile_script
 from app.engine.history import holder, shorten
 from app.engine.operations import BusinessError, Call, CaseFacts, Registry
-from app.engine.parser import FAULT, start_again
+from app.engine.parser import FAULT, foresee_again, start_again
 from app.engine.specs import PARAMETER_PREFIX, Definition
 from app.engine.state import require_json
 from app.engine.timers import due_of, is_timed
-from app.errors import PortalError, Refused
+from app.errors import Conflict, PortalError, Refused
 from app.outbox import emit
 from app.policy import Actor
 
@@ -37,6 +39,10 @@ SpiffWorkflow loses sight of what is deeper than 1 000."""
 
 
 _ALIVE = TaskState.READY | TaskState.WAITING | TaskState.STARTED
+
+
+class CannotSkip(Conflict):
+    """Nothing can be taken as done; the message says what to do, in French."""
 
 
 class EngineFault(Exception):
@@ -119,18 +125,19 @@ class ScriptEngine:
         }
 
     def call_operation(self, task: Any, spec: OperationTask) -> bool | None:
-        """Runs the operation in a savepoint, or asks a worker to (then the task stays STARTED: ``None``)."""
+        """Runs the operation, in a savepoint if it writes, or asks a worker to (the task stays STARTED: ``None``)."""
         operation = self.registry[spec.operation_name]
         params = operation.bind(self.parameters(task, spec))
         if operation.asynchronous:
             self.ask(task)
             return None
         try:
-            with self._undone_when_failing():
+            with nullcontext() if operation.reads else self._undone_when_failing():
                 result = operation.run(Call(self.session, self.actor, self.facts, task.id), params)
                 if result is not None:
                     require_json(dict(result), spec.operation_name)
-                self.session.flush()
+                if not operation.reads:
+                    self.session.flush()
         except BusinessError as error:
             self.raise_error(task, error)
             return None
@@ -184,13 +191,14 @@ def all_tasks(workflow: BpmnWorkflow, state: int) -> Iterator[Any]:
                 yield task
 
 
+def is_faulty(task: Any) -> bool:
+    """Whether a failure stopped a task that is alive: not started (FAULT), or found READY though nobody is expected."""
+    return FAULT in task.internal_data or (task.state == TaskState.READY and not task.task_spec.manual)
+
+
 def faulty_tasks(workflow: BpmnWorkflow) -> list[Any]:
-    """The tasks that a failure stopped: not started (FAULT), or found READY though nobody is expected."""
-    return [
-        task
-        for task in all_tasks(workflow, _ALIVE)
-        if FAULT in task.internal_data or (task.state == TaskState.READY and not task.task_spec.manual)
-    ]
+    """The tasks that a failure stopped."""
+    return [task for task in all_tasks(workflow, _ALIVE) if is_faulty(task)]
 
 
 def complete(task: Any) -> None:
@@ -311,3 +319,33 @@ def try_again(workflow: BpmnWorkflow) -> None:
             workflow.script_engine.ask(task)
         else:
             start_again(task)
+
+
+def pass_over(workflow: BpmnWorkflow) -> list[str]:
+    """Takes what a failure stops as done, without doing it; gives the nodes. Raises CannotSkip.
+
+    An event that cannot be waited for will not come. What a step would have filled in is missing afterwards.
+    """
+    passed = []
+    for task in faulty_tasks(workflow):
+        if task.workflow.tasks.get(task.id) is not task or not task.state & _ALIVE:
+            continue  # gone with another that was passed
+        spec = task.task_spec
+        chooses = isinstance(spec, ExclusiveGateway | InclusiveGateway)
+        if chooses or (isinstance(spec, Edge) and task.state == TaskState.READY):
+            raise CannotSkip("ce qui est arrêté doit choisir un chemin : envoyez plutôt la demande à une étape")
+        passed.append(bpmn_id(task))
+        if isinstance(spec, Edge):
+            task.cancel()
+            continue
+        if FAULT in task.internal_data and task.state != TaskState.STARTED:
+            foresee_again(task)
+            task._inherit_data()
+        if isinstance(spec, MultiInstanceTask) and spec.data_output is not None:
+            task.data.setdefault(spec.data_output.bpmn_id, [])
+        task.internal_data.pop(FAULT, None)
+        workflow.event_manager.remove_task(task)
+        complete(task)
+    if not passed:
+        raise CannotSkip("rien n’y est arrêté : envoyez plutôt la demande à une étape")
+    return passed

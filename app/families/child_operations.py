@@ -11,20 +11,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app import clock, journal
-from app.db import Json, fold, new_id
+from app.db import Json, new_id
 from app.errors import Conflict, NotFound, Refused
 from app.families import fields, vocabulary, words
-from app.families.loading import in_force, load_child_row, load_household_row
+from app.families.custody_calendars import end_custody
+from app.families.loading import child_key, in_force, load_child_row, load_household_row
 from app.families.models import Adult, Child, ChildStructure, Guardianship, HouseholdChild
 from app.families.operations import apply_changes
 from app.families.rights import Authority
 from app.policy import Actor, Permission, require
 from app.town.models import Structure
-
-
-def child_key(first_name: str, last_name: str) -> str:
-    """How two spellings of a child's name are one: « LÉA Martin » and « Lea  MARTIN »."""
-    return fold(f"{last_name} {first_name}")
 
 
 def add_child(
@@ -108,6 +104,8 @@ def leave_household(session: Session, actor: Actor, child_id: uuid.UUID, househo
     if len(rows) == 1:
         raise Conflict("C’est le seul foyer de cet enfant. Rattachez-le d’abord à un autre.")
     session.delete(row)
+    session.flush()
+    end_custody(session, actor, child.id)  # a calendar that names a home which is his no more says nothing
     _index(session, child)
     journal.record(session, actor, "child.left", "child", child.id, household=str(household_id))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Protocol
 
@@ -179,13 +179,15 @@ def _current(session: Session, children: Sequence[uuid.UUID]) -> Sequence[Author
 
 @dataclass(frozen=True)
 class Health:
-    """What the canteen must know of a child; ``allergies`` are codes of ``vocabulary.ALLERGENS``."""
+    """What must be known of a child to look after him; ``allergies`` are codes of ``vocabulary.ALLERGENS``."""
 
     diet: str = "standard"
     allergies: tuple[str, ...] = ()
     allergy_note: str = ""
     meal_note: str = ""
     pai: bool = False
+    doctor_name: str = ""
+    doctor_phone: str = ""
 
     @property
     def diet_label(self) -> str:
@@ -203,16 +205,7 @@ def set_health(session: Session, actor: Actor, child_id: uuid.UUID, health: Heal
     """
     require(actor, Permission.FAMILY_WRITE)
     child = load_child_row(session, actor, child_id, lock=True)
-    values = {
-        "diet": fields.one_of(vocabulary.DIETS)("diet", health.diet),
-        "allergies": [
-            fields.one_of(vocabulary.ALLERGENS)("allergies", code) for code in dict.fromkeys(health.allergies)
-        ],
-        "allergy_note": fields.note("allergy_note", health.allergy_note),
-        "meal_note": fields.note("meal_note", health.meal_note),
-        "pai": fields.yes_no("pai", health.pai),
-        "updated_at": clock.now(),
-    }
+    values = fields.checked(session, "health", asdict(health)) | {"updated_at": clock.now()}
     row = session.get(ChildHealth, child.id)
     if row is None:
         session.add(ChildHealth(child_id=child.id, **values))
@@ -241,4 +234,5 @@ def health_of(session: Session, child_id: uuid.UUID) -> Health:
     row = session.get(ChildHealth, child_id)
     if row is None:
         return Health()
-    return Health(row.diet, tuple(row.allergies), row.allergy_note, row.meal_note, row.pai)
+    values = {name: getattr(row, name) for name in Health.__dataclass_fields__}
+    return Health(**values | {"allergies": tuple(row.allergies)})

@@ -92,6 +92,18 @@ def one_of(choices: Collection[str]) -> Check:
     return check
 
 
+def some_of(choices: Mapping[str, str]) -> Check:
+    """Codes of a closed list, in its order, each once."""
+
+    def check(name: str, value: Json) -> list[str]:
+        wanted = list(value or ())
+        if any(code not in choices for code in wanted):
+            raise Refused("Choisissez une des réponses proposées.", name)
+        return [code for code in choices if code in wanted]
+
+    return check
+
+
 def phone(name: str, value: Json) -> str:
     """A phone number in E.164, or empty. Numbers without a prefix are French."""
     text = _text(value, name, 40)
@@ -223,7 +235,25 @@ CHILD: Mapping[str, Field] = {
     "level": Field("Niveau", one_of({"", *SCHOOL_LEVELS})),
 }
 
-FIELDS: Mapping[str, Mapping[str, Field]] = {"household": HOUSEHOLD, "adult": ADULT, "child": CHILD}
+HEALTH: Mapping[str, Field] = {
+    "diet": Field("Type de repas", one_of(vocabulary.DIETS), vocabulary.DIETS),
+    "allergies": Field("Allergies", some_of(vocabulary.ALLERGENS), vocabulary.ALLERGENS),
+    "allergy_note": Field("Précisions sur les allergies", note),
+    "meal_note": Field("Recommandations pour les repas", note),
+    "pai": Field("Projet d’accueil individualisé (PAI)", yes_no),
+    "doctor_name": Field("Médecin traitant", line(100)),
+    "doctor_phone": Field("Téléphone du médecin", phone),
+}
+
+AUTHORISATION: Mapping[str, Field] = {kind: Field(label, yes_no) for kind, label in vocabulary.AUTHORISATIONS.items()}
+
+FIELDS: Mapping[str, Mapping[str, Field]] = {
+    "household": HOUSEHOLD,
+    "adult": ADULT,
+    "child": CHILD,
+    "health": HEALTH,
+    "authorisation": AUTHORISATION,
+}
 
 
 def _is_school(session: Session, structure_id: uuid.UUID) -> bool:
@@ -249,6 +279,8 @@ def shown(session: Session, object_type: str, name: str, value: Json) -> str:
     field = FIELDS[object_type][name]
     if value is None or value == "":
         return ""
+    if isinstance(value, list | tuple):
+        return ", ".join((field.choices or {}).get(str(each), str(each)) for each in value)
     if field.choices is not None:
         return field.choices.get(str(value), str(value))
     if isinstance(value, bool):

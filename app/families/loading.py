@@ -8,6 +8,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 from sqlalchemy.orm import Session
 
+from app.db import fold
 from app.errors import NotFound
 from app.families.models import Child, ChildStructure, Guardianship, Household, HouseholdChild
 from app.policy import Actor, Permission, require
@@ -64,3 +65,29 @@ def load_child_row(session: Session, actor: Actor, child_id: uuid.UUID, *, lock:
 def in_force(day: date) -> ColumnElement[bool]:
     """SQL condition on ``Guardianship``: this link holds on that day (``until`` is its last day)."""
     return and_(Guardianship.since <= day, or_(Guardianship.until.is_(None), Guardianship.until >= day))
+
+
+def child_key(first_name: str, last_name: str) -> str:
+    """How two spellings of a child's name are one: « LÉA Martin » and « Lea  MARTIN »."""
+    return fold(f"{last_name} {first_name}")
+
+
+def is_known_elsewhere(
+    session: Session, household_id: uuid.UUID, first_name: str, last_name: str, birth_date: date
+) -> bool:
+    """Whether a household other than this one has a child of that name (folded) born that day."""
+    query = (
+        select(Child.id)
+        .join(HouseholdChild, HouseholdChild.child_id == Child.id)
+        .where(Child.sort_key == child_key(first_name, last_name), Child.birth_date == birth_date)
+        .where(HouseholdChild.household_id != household_id)
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def child_row(session: Session, child_id: uuid.UUID) -> Child:
+    """The row of a child whose right to it was asked before. Raises NotFound."""
+    found = session.get(Child, child_id)
+    if found is None:
+        raise NotFound("Cet enfant n’existe pas ou n’existe plus.")
+    return found

@@ -163,6 +163,8 @@ class ChildHealth(Base):
     allergy_note: Mapped[str] = mapped_column(LongText, default="")
     meal_note: Mapped[str] = mapped_column(LongText, default="")
     pai: Mapped[bool] = mapped_column(default=False)
+    doctor_name: Mapped[str] = mapped_column(default="")
+    doctor_phone: Mapped[str] = mapped_column(default="")
     updated_at: Mapped[datetime]
 
 
@@ -188,6 +190,107 @@ class Authorisation(Base):
     adult_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("adults.id"))
     kind: Mapped[str]
     granted: Mapped[bool]
+    case_id: Mapped[uuid.UUID | None]
+    declared_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None]
+
+
+class ChildVaccination(Base):
+    """A vaccination that was shown: one row a dose (``valence`` and ``given_on``), or one row for a certificate of the
+    doctor, which covers everything (``valence`` empty, ``document_id``). Replaced together, never changed (F3)."""
+
+    __tablename__ = "child_vaccinations"
+    __table_args__ = (Index("ix_child_vaccinations_child_id", "child_id"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    child_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("children.id"))
+    valence: Mapped[str] = mapped_column(default="")
+    given_on: Mapped[date | None]
+    document_id: Mapped[uuid.UUID | None]
+    case_id: Mapped[uuid.UUID | None]
+    declared_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None]
+
+
+class CustodyCalendar(Base):
+    """With whom a child of two households is, from ``since`` to the next calendar (R-25). Never changed, replaced.
+
+    ``kind`` is one of ``custody_calendars.KINDS``. ``first_household_id`` has the even weeks, or the days « A » of
+    ``pattern``; the other household the odd weeks, or the days « B ». ``pattern`` is one letter a day from ``anchor``;
+    ``changes_on`` the ISO weekday when the child changes home. ``source`` is the document that says so.
+    """
+
+    __tablename__ = "custody_calendars"
+    __table_args__ = (
+        Index(
+            "uq_custody_calendars_current",
+            "child_id",
+            "since",
+            unique=True,
+            sqlite_where=text("superseded_at IS NULL"),
+            postgresql_where=text("superseded_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    child_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("children.id"))
+    since: Mapped[date]
+    kind: Mapped[str]
+    first_household_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("households.id"))
+    second_household_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("households.id"))
+    anchor: Mapped[date | None]
+    pattern: Mapped[str] = mapped_column(default="")
+    changes_on: Mapped[int] = mapped_column(default=1)
+    source: Mapped[str] = mapped_column(LongText, default="")
+    case_id: Mapped[uuid.UUID | None]
+    declared_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None]
+
+
+class CustodyStay(Base):
+    """Days that a calendar gives to one household whatever its rule says; the greatest ``rank`` wins."""
+
+    __tablename__ = "custody_stays"
+    __table_args__ = (Index("ix_custody_stays_calendar_id", "calendar_id"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    calendar_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("custody_calendars.id"))
+    rank: Mapped[int]
+    first: Mapped[date]
+    last: Mapped[date]
+    household_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("households.id"))
+
+
+class PickupPerson(Base):
+    """Somebody to whom a child may be handed, or must not be (``blocked``), R-24. Never changed, replaced.
+
+    ``birth_date`` is only known for a minor. ``source`` is the court document without which nobody is blocked.
+    ``adult_id`` is the holder of authority who named this person; ``None`` when staff did.
+    """
+
+    __tablename__ = "pickup_persons"
+    __table_args__ = (
+        Index(
+            "ix_pickup_persons_current",
+            "child_id",
+            sqlite_where=text("superseded_at IS NULL"),
+            postgresql_where=text("superseded_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    child_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("children.id"))
+    blocked: Mapped[bool] = mapped_column(default=False)
+    first_name: Mapped[str]
+    last_name: Mapped[str]
+    sort_key: Mapped[str]
+    phone: Mapped[str] = mapped_column(default="")
+    relation: Mapped[str] = mapped_column(default="")
+    birth_date: Mapped[date | None]
+    since: Mapped[date]
+    until: Mapped[date | None]
+    source: Mapped[str] = mapped_column(LongText, default="")
+    adult_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("adults.id"))
     case_id: Mapped[uuid.UUID | None]
     declared_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -348,13 +348,18 @@ def _guardian(
 
 def agreement_needed(session: Session, child_id: uuid.UUID) -> bool:
     """True once a holder of joint authority opposed what the other does alone: both must agree from then on (R-22)."""
-    query = select(Guardianship.id).where(
-        Guardianship.child_id == child_id,
+    return child_id in in_disagreement(session, [child_id])
+
+
+def in_disagreement(session: Session, child_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of these children for whom the agreement of both parents is needed (R-22). One statement."""
+    query = select(Guardianship.child_id).where(
+        Guardianship.child_id.in_(child_ids),
         Guardianship.authority == Authority.JOINT,
         Guardianship.opposed_at.is_not(None),
         in_force(clock.today()),
     )
-    return session.scalar(query.limit(1)) is not None
+    return set(session.scalars(query))
 
 
 def other_holders(session: Session, child_id: uuid.UUID, account_id: uuid.UUID | None) -> list[uuid.UUID]:

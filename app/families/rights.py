@@ -26,7 +26,9 @@ HOLDERS = frozenset({Authority.JOINT, Authority.SOLE, Authority.GUARDIAN})
 
 
 class Action(StrEnum):
-    """What an adult may want to do or see. ``OTHER_…`` is about an adult of another household linked to the child."""
+    """What an adult may want to do or see. ``OTHER_…`` is about an adult of another household linked to the child;
+    ``PICKUP`` about the persons who may come for him, ``BLOCKED`` about those who must not, whom no family page names;
+    ``SHEET`` is his printed file, ``FULL_SHEET`` the same with his health."""
 
     KNOW = "know"
     PLANNING = "planning"
@@ -37,6 +39,12 @@ class Action(StrEnum):
     CANCEL = "cancel"
     MODIFY = "modify"
     AUTHORISE = "authorise"
+    CUSTODY = "custody"
+    PICKUP = "pickup"
+    NAME_PICKUP = "name_pickup"
+    BLOCKED = "blocked"
+    SHEET = "sheet"
+    FULL_SHEET = "full_sheet"
     OTHER_CONTACT = "other_contact"
     OTHER_BANK = "other_bank"
     OTHER_INCOME = "other_income"
@@ -68,6 +76,12 @@ _EXERCISES = {
     Action.CANCEL: Right.YES,
     Action.MODIFY: Right.YES,
     Action.AUTHORISE: Right.YES,
+    Action.CUSTODY: Right.YES,
+    Action.PICKUP: Right.YES,
+    Action.NAME_PICKUP: Right.YES,
+    Action.BLOCKED: Right.NO,
+    Action.SHEET: Right.YES,
+    Action.FULL_SHEET: Right.YES,
     **_OTHERS_PRIVACY,
 }
 
@@ -85,6 +99,12 @@ TABLE: Mapping[Authority, Mapping[Action, Right]] = {
         Action.CANCEL: Right.NO,
         Action.MODIFY: Right.NO,
         Action.AUTHORISE: Right.NO,
+        Action.CUSTODY: Right.NO,
+        Action.PICKUP: Right.NO,
+        Action.NAME_PICKUP: Right.NO,
+        Action.BLOCKED: Right.NO,
+        Action.SHEET: Right.BLANKED,
+        Action.FULL_SHEET: Right.NO,
         **_OTHERS_PRIVACY,
     },
     Authority.WITHDRAWN: dict.fromkeys(Action, Right.NO),

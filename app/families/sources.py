@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.families import vocabulary
 from app.families.models import Adult
+from app.families.pickup import persons_of
 from app.families.queries import children_for
 from app.families.rights import Action
 from app.sources import Filer, provides
@@ -41,6 +42,18 @@ def adults(session: Session, filer: Filer) -> Sequence[Choice]:
     return [
         Choice(str(row.id), f"{row.first_name} {row.last_name}", vocabulary.QUALITIES.get(row.quality, ""))
         for row in rows
+    ]
+
+
+@provides("persons")
+def persons(session: Session, filer: Filer) -> Sequence[Choice]:
+    """Who may come for the children the filer may name persons for: to name again for another child, or to remove."""
+    cards = children_for(session, _account(filer), filer.household_id, Action.NAME_PICKUP)
+    names = {card.id: card.first_name for card in cards}
+    return [
+        Choice(str(person.id), person.name, f"{person.relation_label}, pour {names[person.child_id]}")
+        for found in persons_of(session, list(names)).values()
+        for person in found
     ]
 
 

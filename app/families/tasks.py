@@ -122,9 +122,8 @@ def open_household(call: Call, params: OpenParams) -> Mapping[str, Json]:
     """Once an account: called again, gives the household that this account has."""
     known = call.session.scalars(select(Adult).where(Adult.account_id == params.compte_id)).one_or_none()
     if known is None:
-        actor, given = _for(call.actor), sheet.given(_values(params))
-        household_values = {name: value for (kind, name), value in given.items() if kind == "household"}
-        adult_values = {name: value for (kind, name), value in given.items() if kind == "adult"}
+        actor, given = _for(call.actor), sheet.by_row(sheet.given(_values(params)))
+        household_values, adult_values = given.get("household", {}), given.get("adult", {})
         made = operations.create_household(call.session, actor, label=params.nom, **household_values)
         known = operations.add_adult(call.session, actor, made.id, account_id=params.compte_id, **adult_values)
     number = call.session.scalar(select(Household.number).where(Household.id == known.household_id))
@@ -160,6 +159,12 @@ class SheetParams:
     effacables: list[str] = field(
         default_factory=list, metadata=_doc("Les champs qui, laissés vides, effacent ce qui était connu")
     )
+    fiche_lue: dict[str, Any] | None = field(
+        default=None, metadata=_doc("La fiche lue à l’ouverture : ce qui n’y a pas changé n’est pas un changement")
+    )
+    acceptes_d_office: list[str] = field(
+        default_factory=list, metadata=_doc("Les champs acceptés sans agent : champs_automatiques")
+    )
 
 
 @dataclass(frozen=True)
@@ -167,42 +172,70 @@ class NoParams:
     pass
 
 
-@registry.operation("foyer.lire", "Lire les coordonnées du foyer", NoParams, results=tuple(sheet.NAMES))
+@registry.operation(
+    "foyer.lire", "Lire les coordonnées du foyer", NoParams, results=(*sheet.NAMES, "fiche"), reads=True
+)
 def read_sheet(call: Call, _params: NoParams) -> Mapping[str, Json]:
-    """What is known, under the names that the form uses: the form's default values."""
+    """What is known, under the names that the form uses: the form's default values; all together under ``fiche``."""
+    known = sheet.known(_rows(call))
+    return {**known, "fiche": known}
+
+
+def _rows(call: Call) -> sheet.Rows:
     household_id = _household_id(call)
-    adult = _filer(call, household_id)
-    return sheet.known(sheet.household_row(call.session, household_id), adult)
+    return {
+        "household": sheet.household_row(call.session, household_id),
+        "adult": _filer(call, household_id),
+    }
 
 
 @registry.operation(
     "foyer.comparer",
     "Comparer les coordonnées proposées avec celles du foyer",
     SheetParams,
-    results=("changements", "modifie"),
+    results=("changements", "modifie", "acceptes", "a_valider", "fiche"),
 )
 @_refusals_named(_SHEET_NAMES)
 def compare_sheet(call: Call, params: SheetParams) -> Mapping[str, Json]:
-    """Rows of ``champ``, ``libelle``, ``avant``, ``apres`` for the agent's page, as people read the values."""
-    household_id = _household_id(call)
-    rows = sheet.comparison(call.session, household_id, _filer(call, household_id), _values(params))
-    return {"changements": rows, "modifie": bool(rows)}
+    """Rows of ``champ``, ``libelle``, ``avant``, ``apres`` for the agent's page, as people read the values. Those that
+    the commune accepts without an agent are applied at once, and named in ``acceptes``; ``a_valider`` is whether an
+    agent is needed: for the rest, or when nothing was accepted."""
+    wanted = _wanted(call, params)
+    rows = sheet.comparison(call.session, _rows(call), wanted)
+    if now := sheet.chosen(rows, params.acceptes_d_office):
+        _apply(call, {name: value for name, value in wanted.items() if name in now})
+    left = [row for row in rows if row["champ"] not in now]
+    base = {**(params.fiche_lue or {}), **{name: sheet.plain(wanted[name]) for name in now}}
+    return {
+        "changements": left,
+        "modifie": bool(rows),
+        "acceptes": [str(row["libelle"]) for row in rows if row["champ"] in now],
+        "a_valider": bool(left) or not now,
+        "fiche": base or None,
+    }
+
+
+def _wanted(call: Call, params: SheetParams) -> dict[str, Json]:
+    return sheet.written(call.session, _values(params), params.fiche_lue, params.effacables)
 
 
 @registry.operation("foyer.modifier", "Modifier les coordonnées du foyer", SheetParams, results=("modifie", "champs"))
 @_refusals_named(_SHEET_NAMES)
 def change_sheet(call: Call, params: SheetParams) -> Mapping[str, Json]:
     """Applies what the service validated. An empty value changes nothing unless ``effacables`` names its field."""
+    changed = _apply(call, _wanted(call, params))
+    return {"modifie": bool(changed), "champs": changed}
+
+
+def _apply(call: Call, wanted: Mapping[str, Json]) -> list[str]:
     household_id = _household_id(call)
-    adult = _filer(call, household_id)
-    actor, given = _for(call.actor), sheet.given(_values(params), params.effacables)
-    household_values = {name: value for (kind, name), value in given.items() if kind == "household"}
-    adult_values = {name: value for (kind, name), value in given.items() if kind == "adult"}
+    adult, actor, given = _filer(call, household_id), _for(call.actor), sheet.by_row(wanted)
+    household_values = given.get("household", {})
     if "qf" in household_values:
         household_values |= sheet.qf_origin(sheet.household_row(call.session, household_id), household_values["qf"])
     changed = operations.update_household(call.session, actor, household_id, household_values, call.case.id)
-    changed += operations.update_adult(call.session, actor, adult.id, adult_values, call.case.id)
-    return {"modifie": bool(changed), "champs": changed}
+    changed += operations.update_adult(call.session, actor, adult.id, given.get("adult", {}), call.case.id)
+    return changed
 
 
 # -- the child ----------------------------------------------------------------------------------------------------
@@ -246,6 +279,8 @@ class ChildParams:
     autorisation_sortie_seul: bool | None = field(default=None, metadata=_doc("Autorise l’enfant à rentrer seul"))
     autorisation_hospitalisation: bool | None = field(default=None, metadata=_doc("Autorise les soins d’urgence"))
     autorisation_transport: bool | None = field(default=None, metadata=_doc("Autorise le transport"))
+    caisse: str | None = field(default=None, metadata=_doc("La caisse d’allocations du foyer\u00a0: caf ou msa"))
+    numero_caf: str | None = field(default=None, metadata=_doc("Le numéro d’allocataire du foyer"))
 
 
 @registry.operation(
@@ -260,6 +295,8 @@ def add_child(call: Call, params: ChildParams) -> Mapping[str, Json]:
     known = session.scalar(select(HouseholdChild.child_id).where(HouseholdChild.case_id == case_id).limit(1))
     if known is not None:
         return {"enfant_id": str(known), "autre_foyer_id": None}
+    caf = sheet.given({"caisse": params.caisse, "numero_caf": params.numero_caf})
+    operations.update_household(session, actor, household_id, sheet.by_row(caf).get("household", {}), case_id)
     child = child_operations.add_child(
         session,
         actor,

@@ -13,6 +13,7 @@ from app.errors import Conflict, NotFound, Refused
 from app.families import numbers, operations, staff_queries, vocabulary
 from app.families.consents import authorisations_of, read_health
 from app.families.queries import AdultCard, HouseholdCard, guardians_of, load_child
+from app.families.shots import vaccinations_of
 from app.policy import Permission, require
 from app.web.guards import blueprint, writes
 from app.web.identity import current_actor
@@ -162,5 +163,9 @@ def health(household_id: uuid.UUID, child_id: uuid.UUID) -> ResponseReturnValue:
     if child.id not in {one.id for one in household.children}:
         raise NotFound("Cet enfant ne fait pas partie de ce foyer.")
     return render_template(
-        "families/health.html", household=household, child=child, health=read_health(db(), actor, child_id)
+        "families/health.html",
+        household=household,
+        child=child,
+        health=read_health(db(), actor, child_id),
+        vaccinations=vaccinations_of(db(), child.id, child.birth_date),
     )

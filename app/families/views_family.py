@@ -8,13 +8,19 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from app.families import numbers, vocabulary
+from app.families.child_pdf import sheet_of
 from app.families.consents import authorisation_states, authorisations_of, health_of
+from app.families.custody_calendars import custody_of
+from app.families.pickup import persons_of
 from app.families.queries import guardians_of, household_id_of, household_of, load_child
 from app.families.rights import Action
+from app.families.shots import vaccinations_of
 from app.families.staff_queries import situation_rows
-from app.web.guards import blueprint
+from app.pdf.child_sheet import child_sheet_pdf
+from app.web.downloads import pdf_response
+from app.web.guards import blueprint, without_transaction
 from app.web.identity import current_actor
-from app.web.requests import db
+from app.web.requests import db, transaction
 
 bp = blueprint("families_family", __name__, audience="family", url_prefix="/foyer")
 
@@ -54,6 +60,33 @@ def child(child_id: uuid.UUID) -> ResponseReturnValue:
         sex=vocabulary.SEXES.get(card.sex, ""),
         guardians=guardians_of(db(), [card], household_id)[card.id],
         authorisations=authorisation_states(db(), card) if card.may(Action.AUTHORISE) else {},
+        custody=custody_of(db(), card.id) if card.may(Action.CUSTODY) else None,
+        persons=persons_of(db(), [card.id])[card.id] if card.may(Action.PICKUP) else None,
+        vaccinations=vaccinations_of(db(), card.id, card.birth_date) if card.may(Action.HEALTH) else None,
         health=health_of(db(), card.id) if card.may(Action.HEALTH) else None,
         may_file=card.may(Action.BOOK),
     )
+
+
+@bp.get("/enfants/<uuid:child_id>/fiche.pdf", endpoint="sheet")
+@without_transaction
+def sheet(child_id: uuid.UUID) -> ResponseReturnValue:
+    """The sheet of my child, without his health. The PDF is made once the transaction is closed."""
+    return _sheet(child_id, full=False)
+
+
+@bp.get("/enfants/<uuid:child_id>/fiche-complete.pdf", endpoint="full_sheet")
+@without_transaction
+def full_sheet(child_id: uuid.UUID) -> ResponseReturnValue:
+    """The same with his health, for those who exercise authority."""
+    return _sheet(child_id, full=True)
+
+
+def _sheet(child_id: uuid.UUID, *, full: bool) -> ResponseReturnValue:
+    with transaction(read_only=True) as session:
+        actor = current_actor()
+        card = load_child(session, actor, child_id, Action.FULL_SHEET if full else Action.SHEET)
+        assert actor.id is not None  # the family audience
+        health = health_of(session, card.id) if full else None
+        made = sheet_of(session, actor, card, household_id_of(session, actor.id), health)
+    return pdf_response(child_sheet_pdf(made), "fiche-complete.pdf" if full else "fiche.pdf")

@@ -69,6 +69,19 @@ ALLERGENS: Mapping[str, str] = {
     "autre": "Autre",
 }
 
+#: What somebody who comes for a child is to him (R-24).
+RELATIONS: Mapping[str, str] = {
+    "grand_parent": "Grand-parent",
+    "famille": "Autre membre de la famille",
+    "beau_parent": "Beau-parent",
+    "fratrie": "Frère ou sœur",
+    "assistante_maternelle": "Assistante maternelle ou garde d’enfant",
+    "voisin": "Voisin ou voisine",
+    "ami": "Ami ou amie de la famille",
+    "parent": "Parent",
+    "autre": "Autre",
+}
+
 AUTHORITIES: Mapping[str, str] = {
     "joint": "Autorité parentale conjointe",
     "sole": "Autorité parentale exclusive",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, or_, select
+from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -15,7 +15,7 @@ from app.chores import every
 from app.config import Settings
 from app.db import Base, Database
 from app.documents.keys import release_keys
-from app.messages.mails import FAILED, HELD, SENT, Mail
+from app.messages.mails import FAILED, HELD, SENT, TO_SEND, Mail
 from app.messages.models import Attachment, Message, Thread
 from app.outbox import OutboxFact
 
@@ -79,6 +79,17 @@ def forget_threads(database: Database, _settings: Settings) -> None:
             delete_threads(session, threads)
         if len(threads) < BATCH:
             break
+
+
+def forget_case(session: Session, case_id: uuid.UUID, reference: str, addresses: Collection[str]) -> int:
+    """Deletes the conversations about a demande, and the mails about it to these addresses; how many messages went."""
+    threads = session.scalars(select(Thread.id).where(Thread.case_id == case_id).with_for_update()).all()
+    gone = session.scalar(select(func.count()).where(Message.thread_id.in_(threads))) or 0
+    delete_threads(session, threads)
+    about = or_(*(text.contains(word) for text in (Mail.subject, Mail.body) for word in (reference, str(case_id))))
+    if addresses:
+        session.execute(delete(Mail).where(Mail.recipient.in_(addresses), Mail.state != TO_SEND, about))
+    return gone
 
 
 def delete_threads(session: Session, ids: Sequence[uuid.UUID]) -> None:

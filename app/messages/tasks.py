@@ -51,9 +51,9 @@ def announce(session: Session, settings: Settings, payload: dict[str, Json]) -> 
     return [MailDraft(row.email, f"{service} vous a écrit"[:250], body)]
 
 
-@handles("document.refused", "piece.claimed")
+@handles("child.told", "document.refused", "piece.claimed")
 def say_in_the_account(work: Work, payload: dict[str, Json]) -> None:
-    """What a family is told of its pieces by mail is also in its account, once for each person (D7)."""
+    """What a family is told of its pieces and children by mail is also in its account, once for each person (D7)."""
     with work.database.transaction() as session:
         kind = session.scalar(select(OutboxFact.kind).where(OutboxFact.id == work.fact_id)) or ""
         writer = writer_of(kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,9 +15,15 @@ from app.engine.operations import registry
 from app.engine.specs import parse
 from app.engine.verify import Catalogue, FormFacts, Problem, verify
 from app.engine.xml import XmlRefused, load_xml
+from app.kept import Recent
+from app.policy import Permission
 from app.procedures.models import BundleRow, Procedure, Version
 from app.procedures.settings import SettingsError, read_settings
+from app.procedures.settings_checks import settings_problems
 from forms import DefinitionError, FieldDef, FormDefinition, load_definition
+
+_CALLED: Recent[str, tuple[str, ...]] = Recent(256)
+_JUDGED: Recent[Hashable, list[Problem]] = Recent(64)
 
 
 def refused_file(problems: tuple[str, ...], name: str) -> list[Problem]:
@@ -56,9 +64,11 @@ def _expressions_of(definition: FormDefinition) -> list[tuple[str, str]]:
 
 def catalogue(session: Session) -> Catalogue:
     """What exists here outside the folder of a démarche."""
+    roles = {row.code: row.permissions for row in session.execute(select(Role.code, Role.permissions))}
     return Catalogue(
         operations=registry.specs(),
-        roles=frozenset(session.scalars(select(Role.code))),
+        roles=frozenset(roles),
+        idle_roles=frozenset(code for code, permissions in roles.items() if Permission.TASK_WORK not in permissions),
         procedures=frozenset(session.scalars(select(Procedure.slug).where(Procedure.version_id.is_not(None)))),
         form_variables=form_facts,
     )
@@ -66,6 +76,10 @@ def catalogue(session: Session) -> Catalogue:
 
 def called_by(bundle: Bundle) -> tuple[str, ...]:
     """The démarches that this one calls directly, by slug. Raises XmlRefused or GraphRefused."""
+    return _CALLED.get(bundle.hash, lambda: _read_called(bundle))
+
+
+def _read_called(bundle: Bundle) -> tuple[str, ...]:
     graph = read_graph(load_xml(bundle.files[PROCESS], f"le fichier {PROCESS}"))
     return tuple(dict.fromkeys(node.called for node in graph.nodes.values() if node.called))
 
@@ -94,11 +108,24 @@ def pinned_callees(session: Session, slug: str, bundle: Bundle) -> dict[str, str
 def check_bundle(session: Session, bundle: Bundle, slug: str = "") -> list[Problem]:
     """Every problem of a démarche; empty, or warnings only, when it may be published.
 
-    ``slug`` is the démarche it would become a version of; the process must carry the same identifier.
+    ``slug`` is the démarche it would become a version of; the process must carry the same identifier. The same files
+    among the same roles, operations and démarches are judged once: whoever publishes asks first where nothing is
+    locked, and the transaction that writes only makes sure that nothing changed since.
     """
-    problems = list(verify(bundle.files, catalogue(session)))
+    known = catalogue(session)
     try:
-        read_settings(bundle.files[SETTINGS])
+        pinned = tuple(pinned_callees(session, "", bundle).items())
+    except (XmlRefused, GraphRefused):
+        pinned = ()
+    roles = frozenset(known.roles), frozenset(known.idle_roles)
+    among = (roles, frozenset(known.procedures), tuple(known.operations.values()), pinned)
+    return list(_JUDGED.get((bundle.hash, slug, among), lambda: _judge(session, bundle, slug, known)))
+
+
+def _judge(session: Session, bundle: Bundle, slug: str, known: Catalogue) -> list[Problem]:
+    problems = verify(bundle.files, known)
+    try:
+        problems += settings_problems(read_settings(bundle.files[SETTINGS]), bundle.files)
     except SettingsError as error:
         problems += refused_file(error.problems, SETTINGS)
     try:

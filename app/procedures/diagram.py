@@ -160,8 +160,8 @@ def _around(shapes: Sequence[Shape], lines: Sequence[Line]) -> Box:
     boxes += [Box(x, y, 0, 0) for line in lines for x, y in line.points]
     left, top = min(box.x for box in boxes), min(box.y for box in boxes)
     right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
-    # room for the names under events, and for « en cours » over a step
-    return Box(left - 20, top - 30, right - left + 40, bottom - top + 70)
+    # room for the names under events, and for what is written over a step
+    return Box(left - 20, top - 48, right - left + 40, bottom - top + 88)
 
 
 # -- the same in words -------------------------------------------------------------------------------------------

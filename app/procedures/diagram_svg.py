@@ -50,24 +50,26 @@ def picture(
     current: Collection[str] = (),
     *,
     id: str = "schema",
-    notes: Mapping[str, str] | None = None,
+    over: Markup | None = None,
 ) -> Markup:
     """The SVG element. ``done`` and ``current`` are node ids; ``id`` prefixes the ids inside, one per page.
 
-    ``notes`` are written over nodes, by id (« 12 demandes »), in place of « en cours »."""
+    ``over`` is drawn last, in place of « en cours »: as it may hold links, the picture is then a group whose other
+    parts are not read aloud one by one."""
     box = drawing.box
     named = [shape.name for shape in drawing.shapes if shape.id in current and shape.name]
     where = f"En cours : {', '.join(named)}." if named else "Aucune étape en cours."
     parts = [
         Markup(
-            '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{id}-titre {id}-texte" '
+            '<svg xmlns="http://www.w3.org/2000/svg" role="{role}" aria-labelledby="{id}-titre {id}-texte" '
             'width="{w:g}" height="{h:g}" viewBox="{x:g} {y:g} {w:g} {h:g}" font-family="inherit" font-size="12">'
             '<title id="{id}-titre">Schéma : {title}</title>'
             '<desc id="{id}-texte">{where} Les étapes sont aussi données en texte après le schéma.</desc>'
             '<defs><marker id="{id}-pointe" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
             'orient="auto"><path d="M0 0 10 5 0 10z" fill="{quiet}"/></marker></defs>'
         ).format(
-            id=id, title=drawing.title, where=where, x=box.x, y=box.y, w=box.width, h=box.height, quiet=QUIET
+            role="img" if over is None else "group", id=id, title=drawing.title, where=where,
+            x=box.x, y=box.y, w=box.width, h=box.height, quiet=QUIET,
         )
     ]  # fmt: skip
     frames = [shape for shape in drawing.shapes if shape.kind in ("participant", "lane")]
@@ -75,12 +77,10 @@ def picture(
     parts += [_frame(shape) for shape in frames]
     parts += [_big(shape) for shape in nodes if shape.expanded]
     parts += [_arrow(line, id) for line in drawing.lines]
-    told = notes or {}
-    parts += [
-        _node(shape, state_of(shape.id, done, current), told.get(shape.id, "")) for shape in nodes if not shape.expanded
-    ]
-    parts.append(Markup("</svg>"))
-    return Markup("").join(parts)
+    parts += [_node(shape, state_of(shape.id, done, current), over is None) for shape in nodes if not shape.expanded]
+    if over is not None:
+        parts = [parts[0], Markup('<g aria-hidden="true">'), *parts[1:], Markup("</g>"), over]
+    return Markup("").join([*parts, Markup("</svg>")])
 
 
 def _frame(shape: Shape) -> Markup:
@@ -108,10 +108,10 @@ def _big(shape: Shape) -> Markup:
     ).format(b=box, stroke=RULE, x=box.x + 10, y=box.y + 18, ink=INK, name=_cut(shape.name, int(box.width / LETTER)))
 
 
-def _node(shape: Shape, state: State, note: str = "") -> Markup:
-    told = (
-        f"{shape.name or KINDS.get(shape.kind, '')} ({KINDS.get(shape.kind, shape.kind)}, {note or STATE_WORDS[state]})"
-    )
+def _node(shape: Shape, state: State, stated: bool) -> Markup:
+    """A node and its title; ``stated`` says whether its state is told, in the title and by a mark."""
+    kind = KINDS.get(shape.kind, shape.kind)
+    told = f"{shape.name or KINDS.get(shape.kind, '')} ({kind}, {STATE_WORDS[state]})" if stated else shape.name or kind
     draw: Callable[[Shape, State], Markup] = _task
     if shape.kind.endswith("Gateway"):
         draw = _gateway
@@ -120,23 +120,17 @@ def _node(shape: Shape, state: State, note: str = "") -> Markup:
     elif shape.kind == "textAnnotation":
         draw = _note
     return Markup('<g class="schema-{state}"><title>{told}</title>{drawn}{mark}</g>').format(
-        state=state, told=told, drawn=draw(shape, state), mark=_mark(shape, state, note)
+        state=state, told=told, drawn=draw(shape, state), mark=_mark(shape, state) if stated else ""
     )
 
 
-def _mark(shape: Shape, state: State, note: str = "") -> Markup:
+def _mark(shape: Shape, state: State) -> Markup:
     """What says the state without colours."""
     box = shape.box
-    if state == "current" or note:
+    if state == "current":
         return Markup(
-            '<text x="{x:g}" y="{y:g}" text-anchor="middle" font-weight="{weight}" fill="{ink}">{told}</text>'
-        ).format(
-            x=box.x + box.width / 2,
-            y=box.y - 8,
-            weight=700 if state == "current" else 400,
-            ink=STROKES[state],
-            told=note or "▶ en cours",
-        )
+            '<text x="{x:g}" y="{y:g}" text-anchor="middle" font-weight="700" fill="{ink}">▶ en cours</text>'
+        ).format(x=box.x + box.width / 2, y=box.y - 8, ink=STROKES[state])
     if state == "done":
         return Markup(
             '<path d="M{x:g} {y:g}l4 4 7-8" fill="none" stroke="{ink}" stroke-width="2.5" stroke-linecap="round"/>'

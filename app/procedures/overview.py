@@ -77,6 +77,7 @@ def told(settings: ProcedureSettings) -> list[tuple[str, str]]:
         ("Qui peut déposer", FILERS.get(settings.filers, settings.filers)),
         ("Publication", "avec l’accord d’une seconde personne" if settings.second_reader else ""),
         ("Brouillons gardés", f"{settings.draft_days}\u00a0jours"),
+        ("Demandes terminées gardées", f"{settings.retention_months}\u00a0mois"),
         ("Messages à la famille", ", ".join(sorted(settings.notifications))),
     ]
     return [(label, text) for label, text in found if text]

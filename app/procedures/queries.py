@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +14,7 @@ from app import clock
 from app.engine.bundle import SETTINGS, Bundle
 from app.engine.specs import Loader
 from app.errors import NotFound
-from app.kept import Kept
+from app.kept import Kept, Recent
 from app.procedures.models import BundleRow, Procedure, Version
 from app.procedures.opening import closed_reason
 from app.procedures.settings import ProcedureSettings, read_settings
@@ -35,28 +33,7 @@ class Content:
     forms: Mapping[str, FormDefinition]
 
 
-class _Contents:
-    """Parsed versions of this process, by hash. A hash names one content for ever: nothing to invalidate."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Content] = OrderedDict()
-
-    def get(self, session: Session, bundle_hash: str) -> Content:
-        with self._lock:
-            if (found := self._kept.get(bundle_hash)) is not None:
-                self._kept.move_to_end(bundle_hash)
-                return found
-        archive = session.execute(select(BundleRow.archive).where(BundleRow.hash == bundle_hash)).scalar_one()
-        content = parse_content(Bundle.from_zip(archive))
-        with self._lock:
-            self._kept[bundle_hash] = content
-            if len(self._kept) > CACHE_SIZE:
-                self._kept.popitem(last=False)
-        return content
-
-
-_contents = _Contents()
+_contents: Recent[str, Content] = Recent(CACHE_SIZE)
 
 
 def parse_content(bundle: Bundle) -> Content:
@@ -71,7 +48,11 @@ def parse_content(bundle: Bundle) -> Content:
 
 def content_of(session: Session, bundle_hash: str) -> Content:
     """The parsed version; no SQL once this process has read it."""
-    return _contents.get(session, bundle_hash)
+    return _contents.get(bundle_hash, lambda: parse_content(_stored(session, bundle_hash)))
+
+
+def _stored(session: Session, bundle_hash: str) -> Bundle:
+    return Bundle.from_zip(session.execute(select(BundleRow.archive).where(BundleRow.hash == bundle_hash)).scalar_one())
 
 
 def spec_loader(session: Session) -> Loader:

@@ -22,6 +22,10 @@ CATEGORIES: Mapping[str, str] = {
 
 Regime = Literal["SVA", "SVR", "AUCUN"]
 
+#: Months after its end during which a demande is kept when its démarche does not say: as long as an account may sleep.
+RETENTION_MONTHS = 24
+RETENTION_BOUNDS = (3, 120)
+
 #: What a notification may name, with the sentence the studio shows.
 NOTIFICATION_VARIABLES: Mapping[str, str] = {
     "prenom": "le prénom de la personne",
@@ -77,6 +81,7 @@ class ProcedureSettings:
     ``subject`` names the fields whose human text is the subject of the case in lists; an entry may name several,
     separated by spaces, whose texts are then joined by a space (a first and a last name).
     ``opens_on`` and ``closes_on`` are the first and the last day (in Paris) on which a demande may be begun.
+    ``retention_months`` after its end, a demande is erased; the version in line decides, for all of them.
     ``filers`` is a key of ``FILERS``. ``second_reader``: another administrator approves each publication.
     """
 
@@ -97,6 +102,7 @@ class ProcedureSettings:
     next_steps: Mapping[str, str] = field(default_factory=dict)
     notifications: Mapping[str, Notification] = field(default_factory=dict)
     draft_days: int = 90
+    retention_months: int = RETENTION_MONTHS
     opens_on: date | None = None
     closes_on: date | None = None
     filers: str = "tous"
@@ -129,6 +135,7 @@ _KEYS: Mapping[str, tuple[str, type]] = {
     "sujet": ("subject", list),
     "service": ("service", str),
     "brouillon_jours": ("draft_days", int),
+    "conservation_mois": ("retention_months", int),
     "ouverture": ("opens_on", date),
     "fermeture": ("closes_on", date),
     "deposants": ("filers", str),
@@ -165,9 +172,17 @@ def read_settings(raw: bytes) -> ProcedureSettings:
     values["notifications"] = _notifications(data.get("notifications", {}), problems)
     values["next_steps"] = {str(k): str(v) for k, v in dict(data.get("suite", {})).items()}
     values["settings"] = dict(data.get("reglages", {}))
+    names = values["settings"].get("acceptation_automatique", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        problems.append("demarche.toml, [reglages] : « acceptation_automatique » est une liste de noms de questions.")
     if problems:
         raise SettingsError(*problems)
     return ProcedureSettings(**values)
+
+
+def automatic(settings: ProcedureSettings) -> list[str]:
+    """The questions whose answer is accepted without an agent, where the diagram asks for it."""
+    return [str(name) for name in settings.settings.get("acceptation_automatique", ())]
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
@@ -182,6 +197,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         problems.append("demarche.toml : « fermeture » vient avant « ouverture » : corrigez l’une des deux dates.")
     if not 1 <= values.get("draft_days", 90) <= 3650:
         problems.append("demarche.toml : « brouillon_jours » est un nombre de jours entre 1 et 3650.")
+    shortest, longest = RETENTION_BOUNDS
+    if not shortest <= values.get("retention_months", RETENTION_MONTHS) <= longest:
+        problems.append(f"demarche.toml : « conservation_mois » est un nombre de mois entre {shortest} et {longest}.")
     return problems
 
 

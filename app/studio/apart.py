@@ -72,9 +72,11 @@ def run_apart(material: Material, progress: Progress, *, seconds: int = RUN_SECO
     return _ask({"do": "run"}, material, seconds, progress)
 
 
-def try_apart(material: Material, acts: Sequence[Json], *, seconds: int = TRY_SECONDS) -> dict[str, Json]:
+def try_apart(
+    material: Material, acts: Sequence[Json], *, story: str = "", rest: Sequence[Json] = (), seconds: int = TRY_SECONDS
+) -> dict[str, Json]:
     """Plays one story that is being written; gives what is seen then (``replay``). Raises NotPlayed."""
-    order = {"do": "try", "acts": list(acts)}
+    order = {"do": "try", "acts": list(acts), "story": story, "rest": list(rest)}
     return _ask(order, material, seconds, lambda _done, _total: None, patience=TRY_PATIENCE)
 
 

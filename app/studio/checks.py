@@ -26,11 +26,14 @@ def verify_saved(work: Work, payload: Mapping[str, Json]) -> None:
 def verify_draft(database: Database, draft_id: uuid.UUID, revision: int | None = None) -> None:
     """Judges a draft as it is, outside any writing transaction, then keeps the problems.
 
-    ``revision``: only if the draft is still at that one. Does nothing when the draft is gone or judged already.
+    ``revision``: only if the draft is still at that one, and was not judged. Without it, whoever asks has changed
+    something around the draft (a role, another démarche): it is judged again. Does nothing when the draft is gone.
     """
     with database.transaction(read_only=True) as session:
         draft = session.get(Draft, draft_id)
-        if draft is None or draft.verified_revision == draft.revision or revision not in (None, draft.revision):
+        if draft is None:
+            return
+        if revision is not None and (draft.revision != revision or draft.verified_revision == revision):
             return
         judged = draft.revision
         problems = check_bundle(session, Bundle.from_zip(draft.archive), draft.slug)

@@ -7,7 +7,7 @@ draft, raises Conflict and names who: nothing is overwritten in silence.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import new_id
+from app.db import fold, new_id
 from app.engine.bundle import PROCESS, SETTINGS, Bundle, BundleError
 from app.engine.xml import XmlRefused, load_xml
 from app.errors import Conflict, NotFound, Refused
@@ -33,6 +33,7 @@ GROUPED = timedelta(minutes=15)
 PRESENT = timedelta(seconds=100)
 """A page says every 45 seconds that it is open; one that missed two is closed."""
 MAX_TITLE = 120
+SCENARIOS = "scenarios/"
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,58}[a-z0-9]")
 #: Words of the addresses under /admin/demarches and /demarches.
 RESERVED = frozenset({"nouvelle", "nouvelle-version", "importer", "livrees", "verification"})
@@ -139,20 +140,26 @@ def new_procedure(
 ) -> Draft:
     """The draft of a démarche that does not exist yet, from the standard pattern: complete and valid.
 
-    Nothing appears to anybody until it is published. Raises Refused, naming the field, for an identifier that is taken
-    or cannot be an address.
+    Nothing appears to anybody until it is published. Without an identifier, one is made of the title. Raises Refused,
+    naming the field, for an identifier that is taken or cannot be an address.
     """
     require(actor, Permission.PROCEDURE_EDIT)
     title, summary = " ".join(title.split())[:MAX_TITLE], " ".join(summary.split())
-    check_new_slug(session, slug)
     if not title:
         raise Refused("Donnez un titre à la démarche.", "title")
+    slug = slug or slug_of(title)
+    check_new_slug(session, slug)
     if not (title + summary).isprintable():
         raise Refused("Ce texte contient un caractère invisible : retapez-le.", "title")
     if category not in CATEGORIES:
         raise Refused("Choisissez une des catégories proposées.", "category")
     bundle = standard_bundle(slug, title, summary=summary or title, category=category)
     return draft_from(session, actor, slug, title, bundle, how="pattern")
+
+
+def slug_of(title: str) -> str:
+    """An identifier made of a title: « Demander un rendez-vous » gives ``demander-un-rendez-vous``."""
+    return re.sub(r"[^a-z0-9]+", "-", fold(title)).strip("-")[:60].strip("-")
 
 
 def check_new_slug(session: Session, slug: str) -> None:
@@ -251,6 +258,7 @@ def save_files(session: Session, actor: Actor, slug: str, changes: Mapping[str, 
     except BundleError as error:
         raise Refused(error.problems[0]) from error
     draft.revision += 1
+    _keep_results(draft, touched)
     draft.updated_at, draft.saved_by = clock.now(), actor.label
     draft.approval_revision, draft.approval_refusal = None, ""
     draft.authors = sorted({*draft.authors, str(actor.id)})
@@ -260,6 +268,17 @@ def save_files(session: Session, actor: Actor, slug: str, changes: Mapping[str, 
     emit(session, "draft.saved", draft=str(draft.id), revision=draft.revision)
     session.flush()
     return draft.revision
+
+
+def _keep_results(draft: Draft, touched: Sequence[str]) -> None:
+    """Each scenario is played on the démarche and on nothing else: what another one tells changes none of its result.
+    What they meet together is known no more."""
+    report = draft.scenario_report
+    if draft.scenario_revision != draft.revision - 1 or "error" in report:
+        return
+    if all(name.startswith(SCENARIOS) for name in touched):
+        stands = [each for each in report.get("stories", ()) if each["path"] not in touched]
+        draft.scenario_report, draft.scenario_revision = {"stories": stands}, draft.revision
 
 
 def save_process(session: Session, actor: Actor, slug: str, xml: bytes, revision: int) -> int:
@@ -312,7 +331,7 @@ def must_be_current(draft: Draft, revision: int) -> None:
         who = draft.saved_by or draft.holder_label
         raise DraftMoved(
             f"Ce brouillon a changé depuis que vous l’avez ouvert (enregistré par {who} à "
-            f"{_clock_time(draft.updated_at)}) : vos changements n’ont pas été enregistrés. Rechargez la page.",
+            f"{_clock_time(draft.updated_at)}) : vos changements n’ont pas été enregistrés.",
             "saved",
             who,
             draft.updated_at,

@@ -168,6 +168,21 @@ def at(document: Document, place: Place) -> Document:
     return beside[place[-1]]
 
 
+def known_as(target: Document, place: Place) -> str:
+    """How what stands at a place is known from one draft to the next: the name of a question, the title of a page."""
+    return str(target.get("name" if len(place) > 1 else "title", "")) if place else ""
+
+
+def found_again(document: Document, place: Place, name: str) -> Place | None:
+    """Where what was at ``place`` under this name is now; nothing when it is gone."""
+    if not place:
+        return place
+    pages: list[tuple[Place, Document]] = [((number,), page) for number, page in enumerate(document["pages"])]
+    alike = [(here, each) for here, each in (*pages, *questions(document)) if len(here) == len(place)]
+    same = [here for here, each in alike if known_as(each, here) == name]
+    return place if place in same else same[0] if same and name else None
+
+
 def questions(document: Document) -> Iterator[tuple[Place, Document]]:
     """Every question with its place, those of rows after their group."""
     for number, page in enumerate(document["pages"]):

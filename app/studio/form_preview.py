@@ -16,6 +16,7 @@ from forms.definition import field_choices, is_expression_bound
 _SAMPLES: Mapping[str, list[Choice]] = {
     "children": [Choice("a", "Léna Exemple", "CP"), Choice("b", "Noé Exemple", "Moyenne section")],
     "adults": [Choice("a", "Camille Exemple"), Choice("b", "Dominique Exemple")],
+    "persons": [Choice("a", "Odette Exemple", "Grand-parent"), Choice("b", "Paul Exemple", "Voisin ou voisine")],
     "structures": [Choice("a", "École du Lac"), Choice("b", "École de la Colline")],
     "activities": [Choice("a", "Cantine"), Choice("b", "Accueil du soir")],
     "slots": [Choice("a", "Cantine"), Choice("b", "Accueil du matin"), Choice("c", "Accueil du soir")],

@@ -31,10 +31,19 @@ class Use:
     what: str
 
 
-def steps_using(files: Mapping[str, bytes], form: str) -> list[str]:
+@dataclass(frozen=True)
+class Step:
+    """A step of the diagram: its element, and its name."""
+
+    id: str
+    name: str
+
+
+def steps_using(files: Mapping[str, bytes], form: str) -> list[Step]:
     """The steps of the diagram that show this form."""
     graph = graph_of(files)
-    return [node.name for node in graph.nodes.values() if node.properties.get("form") == form] if graph else []
+    nodes = graph.nodes.values() if graph is not None else ()
+    return [Step(node.id, node.name) for node in nodes if node.properties.get("form") == form]
 
 
 def uses_of(files: Mapping[str, bytes], form: str, place: Place, names: Collection[str]) -> list[Use]:

@@ -79,7 +79,8 @@ class DraftReader(Base):
 
 
 class MigrationBatch(Base):
-    """Running demandes taken from one version of a démarche to another, in the background. ``ended_at``: all judged."""
+    """Running demandes taken from one version of a démarche to another, in the background. ``ended_at``: all judged,
+    or all taken back."""
 
     __tablename__ = "migration_batches"
     __table_args__ = (Index("ix_migration_batches_procedure_id_created_at", "procedure_id", "created_at"),)
@@ -94,13 +95,17 @@ class MigrationBatch(Base):
 
 
 class CaseMigration(Base):
-    """One demande of a batch: ``pending``, then ``migrated`` or ``blocked`` (``cause`` says why), perhaps ``reverted``.
+    """One demande of a batch: ``pending``, then ``migrated`` or ``blocked`` (``cause`` says why), perhaps ``returning``
+    and ``reverted`` (``migrated`` again, with a cause, when it could not come back).
 
     ``state`` is the engine's before the migration, to come back while ``revision``, the one after it, is the last.
     """
 
     __tablename__ = "case_migrations"
-    __table_args__ = (Index("ix_case_migrations_batch_id_outcome", "batch_id", "outcome"),)
+    __table_args__ = (
+        Index("ix_case_migrations_batch_id_outcome", "batch_id", "outcome"),
+        Index("ix_case_migrations_case_id", "case_id"),
+    )
 
     batch_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("migration_batches.id"), primary_key=True)
     case_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -142,7 +147,11 @@ class ScenarioRun(Base):
 
 class Tryout(Base):
     """A story that one person writes by trying a draft: its acts, and what was seen after the last one on ``revision``
-    of the draft (``tryout.Sight``). Nothing of it happened."""
+    of the draft (``tryout.Sight``). Nothing of it happened.
+
+    ``mends`` is the scenario that this mends, nothing otherwise: its ``path``, its ``text``, and ``rest``, the acts of
+    it that were not played yet.
+    """
 
     __tablename__ = "procedure_tryouts"
 
@@ -151,4 +160,5 @@ class Tryout(Base):
     revision: Mapped[int]
     acts: Mapped[list[Json]]
     sight: Mapped[dict[str, Json]]
+    mends: Mapped[dict[str, Json]] = mapped_column(default=dict)
     updated_at: Mapped[datetime]

@@ -1,9 +1,9 @@
 """The process of its own in which stories are played: ``python -m app.studio.playing <folder>``.
 
-The folder holds ``order.json`` ({do: run | try, acts, roles, seconds, memory}), ``bundle.zip`` and the démarches it
-calls, ``callees/NN-slug.zip`` in the order of their publication; ``answer.json`` is written there. Progress is said on
-the standard output, one line « done total » a story. Time is frozen here, for the whole process; nothing outside the
-folder is touched.
+The folder holds ``order.json`` ({do: run | try, acts, story, rest, roles, seconds, memory}), ``bundle.zip`` and the
+démarches it calls, ``callees/NN-slug.zip`` in the order of their publication; ``answer.json`` is written there.
+Progress is said on the standard output, one line « done total » a story. Time is frozen here, for the whole process;
+nothing outside the folder is touched.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def bind(seconds: int, memory: int) -> None:
 def _obey(order: Mapping[str, Json], bundle: Bundle, callees: Mapping[str, Bundle]) -> Mapping[str, Json]:
     try:
         if order["do"] == "try":
-            return replay(bundle, callees, order["roles"], order["acts"])
+            return replay(bundle, callees, order["roles"], order["acts"], story=order["story"], rest=order["rest"])
         return _told(bundle, run_scenarios(bundle, callees, roles=order["roles"], progress=_say))
     except NotPublishable as refusal:
         causes = [f"{each.element_name} : {each.message}" for each in refusal.problems if each.severity == "error"]

@@ -45,6 +45,13 @@ def version_in_line(session: Session, slug: str) -> Version | None:
     return session.scalars(query).one_or_none()
 
 
+def about_to_be_published(session: Session, slug: str, number: int | None = None) -> Bundle:
+    """The files that publication is about: those of a version that comes back, else those of the draft."""
+    if number is None:
+        return Bundle(files_of(the_draft(session, slug)))
+    return Bundle.from_zip(bundle_archive(session, version_numbered(session, slug, number).bundle_hash))
+
+
 def publish_draft(
     session: Session, actor: Actor, slug: str, note: str, *, revision: int, seen: uuid.UUID | None
 ) -> Version:
@@ -164,16 +171,15 @@ def roll_back(session: Session, actor: Actor, slug: str, number: int, note: str)
     Raises Refused without a note, or when the démarche asks for a second reader (``draft_from_version`` is the way).
     """
     require(actor, Permission.PROCEDURE_PUBLISH)
-    old = version_numbered(session, slug, number)
     if not note.strip():
         raise Refused("Dites pourquoi vous revenez à cette version.", "note")
+    bundle = about_to_be_published(session, slug, number)
     current = version_in_line(session, slug)
     if current is not None and content_of(session, current.bundle_hash).settings.second_reader:
         raise Refused(
             "Cette démarche demande l’accord d’une seconde personne : reprenez cette version dans un brouillon, "
             "puis demandez son accord."
         )
-    bundle = Bundle.from_zip(bundle_archive(session, old.bundle_hash))
     version = publish(session, actor, slug, bundle, note)
     details = {"slug": slug, "number": version.number, "back_to": number}
     record(session, actor, "procedure.rolled_back", "procedure", version.procedure_id, **details)
@@ -183,10 +189,9 @@ def roll_back(session: Session, actor: Actor, slug: str, number: int, note: str)
 def draft_from_version(session: Session, actor: Actor, slug: str, number: int) -> Draft:
     """A draft made of an older version, to change it before it is published again."""
     require(actor, Permission.PROCEDURE_EDIT)
-    old = version_numbered(session, slug, number)
     found = draft_of(session, slug)
+    bundle = about_to_be_published(session, slug, number)
     if found is not None:
         raise Conflict(f"{found.holder_label or 'Un collègue'} a déjà un brouillon de cette démarche en cours.")
-    bundle = Bundle.from_zip(bundle_archive(session, old.bundle_hash))
-    title = content_of(session, old.bundle_hash).settings.title
+    title = content_of(session, bundle.hash).settings.title
     return draft_from(session, actor, slug, title, bundle, how=f"version {number}")

@@ -27,7 +27,8 @@ MEASURED = 5000
 """At most so many of them, the newest."""
 PAGE = 50
 INCIDENTS = "incidents"
-"""The list of demandes that a failure stops, in place of a step."""
+"""The list of demandes that a failure stops, in place of a step; « incidents:node » those that it stops at a node. No
+node has a colon in its identifier."""
 
 
 @dataclass(frozen=True)
@@ -124,16 +125,21 @@ def durations(session: Session, version: Version) -> Mapping[str, Sequence[float
     return found
 
 
+def stopped_at(node: str) -> str:
+    """What ``list_of`` calls the demandes that an incident stops at a node."""
+    return f"{INCIDENTS}:{node}"
+
+
 def _at(node: str) -> ColumnElement[bool]:
-    """The demandes that wait at a node, for whatever reason."""
-    stuck = select(Incident.id).where(Incident.case_id == Case.id, Incident.resolved_at.is_(None))
-    if node == INCIDENTS:
-        return stuck.exists()
+    """The demandes that wait at a node, or that an incident stops (there, or anywhere)."""
+    stopped, _, there = node.partition(":")
+    if stopped == INCIDENTS:
+        stuck = select(Incident.id).where(Incident.case_id == Case.id, Incident.resolved_at.is_(None))
+        return (stuck.where(Incident.node == there) if there else stuck).exists()
     return or_(
         select(Task.id).where(Task.case_id == Case.id, Task.node == node, Task.closed_at.is_(None)).exists(),
         select(Timer.task_id).where(Timer.case_id == Case.id, Timer.node == node).exists(),
         select(Subscription.task_id).where(Subscription.case_id == Case.id, Subscription.node == node).exists(),
-        stuck.where(Incident.node == node).exists(),
     )
 
 

@@ -26,10 +26,9 @@ from app.journal import record
 from app.outbox import emit
 from app.policy import Actor, Permission, require
 from app.studio.apart import NotPlayed, material_of, run_apart
-from app.studio.drafts import files_of, must_be_current, must_hold, save_files, the_draft
+from app.studio.drafts import SCENARIOS, files_of, must_be_current, must_hold, save_files, the_draft
 from app.studio.models import Draft, ScenarioRun
 
-FOLDER = "scenarios/"
 MAX_TEXT = 60_000
 MAX_REASON = 500
 FORGOTTEN = timedelta(minutes=3)
@@ -56,26 +55,26 @@ class StoryLine:
 
 def name_of(path: str) -> str:
     """The name of a story in addresses."""
-    return path.removeprefix(FOLDER).removesuffix(".toml")
+    return path.removeprefix(SCENARIOS).removesuffix(".toml")
 
 
 def path_of(name: str) -> str:
     """The path of a story in the draft. Raises NotFound for what cannot be one."""
     if not NAME.fullmatch(name):
         raise NotFound("Ce scénario n’existe pas.")
-    return f"{FOLDER}{name}.toml"
+    return f"{SCENARIOS}{name}.toml"
 
 
 def paths_of(files: Mapping[str, bytes]) -> list[str]:
     """The stories among these files."""
-    return sorted(name for name in files if name.startswith(FOLDER))
+    return sorted(name for name in files if name.startswith(SCENARIOS))
 
 
 # -- what is known of them -------------------------------------------------------------------------------------------
 
 
 def up_to_date(draft: Draft) -> bool:
-    """Whether the report is about the draft as it is."""
+    """Whether the report is about the draft as it is. Scenarios that changed since are not in it."""
     return draft.scenario_revision == draft.revision
 
 
@@ -122,8 +121,13 @@ def block(draft: Draft) -> list[str]:
         return ["Les scénarios n’ont pas été rejoués depuis le dernier changement."]
     if error := draft.scenario_report.get("error"):
         return [str(error)]
-    failed = [line for line in lines(draft, files) if not line.passed and not line.obsolete]
-    return [f"Le scénario « {line.title} » échoue : {line.message}" for line in failed]
+    return [
+        f"Le scénario « {line.title} » échoue : {line.message}"
+        if line.passed is not None
+        else f"Le scénario « {line.title} » n’a pas été joué depuis qu’il a changé."
+        for line in lines(draft, files)
+        if not line.passed and not line.obsolete
+    ]
 
 
 # -- playing them ----------------------------------------------------------------------------------------------------
@@ -239,11 +243,16 @@ def _in_french(message: str) -> str:
     return f"Ce texte ne se lit pas ({where}) : vérifiez les guillemets, les crochets et les signes =."
 
 
-def save_story(session: Session, actor: Actor, slug: str, path: str, text: str, revision: int) -> int:
-    """Writes a story of the draft, once it reads well. Raises Refused, and what ``save_files`` raises."""
+def written(text: str, path: str) -> bytes:
+    """The file of a story, once it reads well. Raises Refused (field ``text``)."""
     text = text.replace("\r\n", "\n").rstrip() + "\n"
     checked(text, name_of(path))
-    return save_files(session, actor, slug, {path: text.encode()}, revision)
+    return text.encode()
+
+
+def save_story(session: Session, actor: Actor, slug: str, path: str, text: str, revision: int) -> int:
+    """Writes a story of the draft, once it reads well. Raises Refused, and what ``save_files`` raises."""
+    return save_files(session, actor, slug, {path: written(text, path)}, revision)
 
 
 def quoted(text: str) -> str:
@@ -255,7 +264,7 @@ def free_path(files: Mapping[str, bytes], title: str) -> str:
     """Where a story of this title goes among these files."""
     stem = re.sub(r"[^a-z0-9]+", "-", fold(title)).strip("-")[:50].strip("-") or "scenario"
     names = (stem, *(f"{stem}-{number}" for number in range(2, 1000)))
-    return next(path for name in names if (path := f"{FOLDER}{name}.toml") not in files)
+    return next(path for name in names if (path := f"{SCENARIOS}{name}.toml") not in files)
 
 
 def copy_story(session: Session, actor: Actor, slug: str, path: str, revision: int) -> str:

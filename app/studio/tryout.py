@@ -7,32 +7,23 @@ with it. Saved, it becomes a scenario that expects what was seen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import tomlkit
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Json
-from app.engine.expressions import compile_expression
-from app.errors import NotFound, Refused
+from app.errors import Refused
 from app.policy import Actor, Permission, require
 from app.studio.drafts import files_of, must_hold, the_draft
 from app.studio.models import Draft, Tryout
 from app.studio.stories import free_path, save_story
-from forms import Choice, StepForm, load_definition, open_form
+from app.studio.tryout_forms import answered, carried, remembered
 
 MAX_ACTS = 40
-FILE = "@fichier"
 UNITS: Mapping[str, str] = {"heures": "PT{}H", "jours": "P{}D", "semaines": "P{}W", "mois": "P{}M"}
-_MAX_TIME = 500
-
-
-class Uploads(Protocol):
-    """What ``forms`` reads posted values from."""
-
-    def getlist(self, key: str) -> Sequence[Any]: ...
+MAX_TIME = 500
 
 
 def tryout_of(session: Session, actor: Actor, draft: Draft) -> Tryout | None:
@@ -40,25 +31,51 @@ def tryout_of(session: Session, actor: Actor, draft: Draft) -> Tryout | None:
     return session.get(Tryout, (draft.id, actor.id))
 
 
-def acts_of(session: Session, actor: Actor, slug: str) -> list[Json]:
-    """Its acts so far. Raises NotFound when there is no draft."""
+def story_of(session: Session, actor: Actor, slug: str) -> tuple[list[Json], dict[str, Json]]:
+    """Its acts so far, and the scenario that it mends (``Tryout.mends``). Raises NotFound when there is no draft."""
     require(actor, Permission.PROCEDURE_EDIT)
     found = tryout_of(session, actor, the_draft(session, slug))
-    return list(found.acts) if found is not None else []
+    return (list(found.acts), dict(found.mends)) if found is not None else ([], {})
 
 
 def keep(
-    session: Session, actor: Actor, slug: str, revision: int, acts: Sequence[Json], sight: Mapping[str, Json]
+    session: Session,
+    actor: Actor,
+    slug: str,
+    revision: int,
+    acts: Sequence[Json],
+    sight: Mapping[str, Json],
+    mends: Mapping[str, Json],
 ) -> None:
-    """Keeps these acts and what was seen after them. An act that the portal refused is one that must be refused."""
+    """Keeps these acts and what was seen after them. An act that the portal refused is one that must be refused.
+
+    What is typed and not sent yet stays; what an act that is taken back had sent can be sent again, and so does what a
+    scenario being mended answers at the step that comes next in it.
+    """
     require(actor, Permission.PROCEDURE_EDIT)
     draft = the_draft(session, slug)
     found = tryout_of(session, actor, draft)
     if found is None:
-        found = Tryout(draft_id=draft.id, account_id=actor.id)
+        found = Tryout(draft_id=draft.id, account_id=actor.id, acts=[], sight={}, mends={})
         session.add(found)
-    found.revision, found.acts, found.sight, found.updated_at = revision, list(acts), dict(sight), clock.now()
+    before, added = found.sight, len(acts) - len(found.acts)
+    if added < 0 and (undone := found.acts[-1]).get("do"):
+        before = remembered(before, undone["do"], undone.get("values", {}), 0)
+    sight = carried(before, sight, acts[-1].get("do", "") if added > 0 else "")
+    for following in mends.get("rest", ())[:1]:
+        sight = answered(sight, following)
+    found.revision, found.acts, found.sight, found.mends = revision, list(acts), sight, dict(mends)
+    found.updated_at = clock.now()
     session.flush()
+
+
+def forget(session: Session, actor: Actor, slug: str) -> None:
+    """Forgets the try-out of this person, with what she typed in it."""
+    require(actor, Permission.PROCEDURE_EDIT)
+    found = tryout_of(session, actor, the_draft(session, slug))
+    if found is not None:
+        session.delete(found)
+        session.flush()
 
 
 def with_act(acts: Sequence[Json], act: Mapping[str, Json]) -> list[Json]:
@@ -68,11 +85,9 @@ def with_act(acts: Sequence[Json], act: Mapping[str, Json]) -> list[Json]:
     return [*acts, dict(act)]
 
 
-def duration(number: str, unit: str) -> str:
-    """ISO 8601, from what a person writes. Raises Refused."""
-    if not (number.isdigit() and 0 < int(number) <= _MAX_TIME and unit in UNITS):
-        raise Refused(f"Indiquez une durée, de 1 à {_MAX_TIME}.", "nombre")
-    return UNITS[unit].format(int(number))
+def duration(number: int, unit: str) -> str:
+    """ISO 8601, of a number of ``UNITS`` (from 1 to ``MAX_TIME``)."""
+    return UNITS[unit].format(number)
 
 
 def in_words(iso: str) -> str:
@@ -82,52 +97,6 @@ def in_words(iso: str) -> str:
         if iso.startswith(before) and iso.endswith(after) and iso.removeprefix(before).removesuffix(after).isdigit():
             return f"{iso.removeprefix(before).removesuffix(after)}\u00a0{unit}"
     return iso
-
-
-# -- the forms of the steps that wait --------------------------------------------------------------------------------
-
-
-def waiting_step(sight: Mapping[str, Json], node: str) -> Mapping[str, Json]:
-    """One of the steps that wait. Raises NotFound."""
-    for step in sight.get("waiting", ()):
-        if step["node"] == node:
-            found: Mapping[str, Json] = step
-            return found
-    raise NotFound("Cette étape n’attend plus personne.")
-
-
-def form_of(
-    draft: Draft, sight: Mapping[str, Json], step: Mapping[str, Json], formdata: Any = None, files: Any = None
-) -> StepForm | None:
-    """The form of a step as the portal makes it, on the day of the story; ``None`` for a step without one."""
-    if not step.get("form"):
-        return None
-    now = datetime.fromisoformat(sight["now"])
-    sources = {kind: [Choice(**each) for each in choices] for kind, choices in step["sources"].items()}
-    return open_form(
-        load_definition(files_of(draft)[f"forms/{step['form']}.json"]),
-        values=step["known"],
-        sources=sources,
-        evaluate=lambda expression, names: compile_expression(expression).evaluate(names, now=now),
-        today=clock.in_paris(now).date(),
-        formdata=formdata,
-        files=files,
-        only=tuple(step["only"]) if step["only"] is not None else None,
-    )
-
-
-def values_of(form: StepForm, step: Mapping[str, Json]) -> dict[str, Json]:
-    """What was answered, as a story writes it: what is known already is left out, a file sent now is ``@fichier``."""
-    produced = {name: spec.name for spec in form.definition.fields() for name in spec.produced()}
-    sent = {field.spec.name for field in form.fields if getattr(field, "uploads", None)}
-    values = {}
-    for name, value in form.values().items():
-        if name in sent:
-            value = [*(value or []), FILE]
-        reopened = step["only"] is None or produced.get(name) in step["only"]
-        if name in produced and reopened and value not in (None, "", []) and value != step["known"].get(name):
-            values[name] = value
-    return values
 
 
 # -- from a try-out to a scenario ------------------------------------------------------------------------------------
@@ -155,26 +124,33 @@ def as_toml(title: str, acts: Sequence[Mapping[str, Json]], seen: Sequence[Mappi
     document.add("titre", tomlkit.string(title))
     steps = tomlkit.aot()
     for act, found in zip(acts, seen, strict=True):
-        step = tomlkit.table()
-        for key, name in (("do", "faire"), ("message", "message"), ("advance", "avancer")):
-            if act.get(key):
-                step.add(name, act[key])
-        if act.get("values"):
-            step.add("valeurs", _inline(act["values"]))
-        if found["refused"]:
-            step.add("refus", found["refused"])
-        expected: dict[str, Json] = {"statut": found["status"], "courriels": len(found["mails"])}
-        if found["nodes"]:
-            expected["tache"] = found["nodes"][0]
-        if found["ended"]:
-            expected["fini"] = True
-        step.add("attendre", _inline(expected))
-        steps.append(step)
+        steps.append(as_step(act, found))
     document.add("etapes", steps)
     return tomlkit.dumps(document)
 
 
-def _inline(values: Mapping[str, Json]) -> Any:
+def as_step(act: Mapping[str, Json], found: Mapping[str, Json]) -> Any:
+    """One act as a story tells it, expecting what was seen after it."""
+    step = tomlkit.table()
+    for key, name in (("do", "faire"), ("message", "message"), ("advance", "avancer")):
+        if act.get(key):
+            step.add(name, act[key])
+    if act.get("values"):
+        step.add("valeurs", inline(act["values"]))
+    if found["refused"]:
+        step.add("refus", found["refused"])
+    expected: dict[str, Json] = {"statut": found["status"], "courriels": len(found["mails"])}
+    if found["nodes"]:
+        expected["tache"] = found["nodes"][0]
+    if found["ended"]:
+        expected["fini"] = True
+    step.add("attendre", inline(expected))
+    step.add(tomlkit.nl())
+    return step
+
+
+def inline(values: Mapping[str, Json]) -> Any:
+    """These values as one line of TOML."""
     table = tomlkit.inline_table()
     table.update(values)
     return table

@@ -66,6 +66,8 @@ class Commune(Base):
     max_upload_mb: Mapped[int] = mapped_column(default=10)
     idle_minutes_family: Mapped[int] = mapped_column(default=60)
     idle_minutes_agent: Mapped[int] = mapped_column(default=60)
+    pickup_minimum_age: Mapped[int] = mapped_column(default=18)
+    tell_other_holder: Mapped[bool] = mapped_column(default=True)
 
 
 class TownLogo(Base):

@@ -18,9 +18,10 @@ from app import clock, journal
 from app.db import Json, fold
 from app.errors import NotFound, Refused
 from app.policy import Actor, Permission, require, require_everywhere
+from app.public_holidays import REGIMES
 from app.town import queries
 from app.town.models import THE_ONLY_ROW, Commune, Structure, TownLogo
-from app.town.settings import HOLIDAYS, SIGNUP_VARIANTS, ZONES, TownSettings
+from app.town.settings import SIGNUP_VARIANTS, ZONES, TownSettings
 
 MAX_LOGO_BYTES = 2_000_000
 MAX_LOGO_PIXELS = 20_000_000
@@ -43,11 +44,12 @@ _LONG_TEXTS = frozenset(
         "dpo_address",
     }
 )
-_CHOICES: dict[str, Collection[str]] = {"zone": ZONES, "holidays": HOLIDAYS, "signup_variant": SIGNUP_VARIANTS}
+_CHOICES: dict[str, Collection[str]] = {"zone": ZONES, "holidays": REGIMES, "signup_variant": SIGNUP_VARIANTS}
 _BOUNDS: dict[str, tuple[int, int]] = {
     "max_upload_mb": (1, 50),
     "idle_minutes_family": (5, 240),
     "idle_minutes_agent": (5, 240),
+    "pickup_minimum_age": (7, 18),
 }
 _PATTERNS: dict[str, tuple[re.Pattern[str], str]] = {
     "insee_code": (re.compile(r"(\d[\dAB]\d{3})?"), "Le code INSEE compte cinq caractères, par exemple 38001."),
@@ -112,7 +114,7 @@ def _past_date(name: str, value: Json) -> date | None:
 
 def _checked(name: str, value: Json) -> Json:
     match name:
-        case "email_change_allowed":
+        case "email_change_allowed" | "tell_other_holder":
             if not isinstance(value, bool):
                 raise Refused("Répondez par oui ou par non.", name)
             return value

@@ -17,7 +17,6 @@ SIGNUP_VARIANTS: dict[str, str] = {
     "invitation": "Seuls les agents ouvrent les comptes, sur invitation",
 }
 ZONES = ("A", "B", "C")
-HOLIDAYS: dict[str, str] = {"metropole": "Métropole", "alsace-moselle": "Alsace-Moselle"}
 
 # An audit binds for three years, then the declaration has to be made again (décret 2019-768).
 AUDIT_VALID_YEARS = 3
@@ -29,6 +28,8 @@ class TownSettings:
 
     Texts may be empty; ``accessibility_rate`` is a percentage (0 to 100); colours are ``#rrggbb`` or empty for the
     product's own; ``max_upload_mb`` is in megabytes, ``idle_minutes_…`` in minutes.
+    Nobody younger than ``pickup_minimum_age`` may come for a child (R-24). ``tell_other_holder``: what one parent
+    changes about a child is told to the other (R-22).
     """
 
     name: str = "Ma commune"
@@ -72,6 +73,8 @@ class TownSettings:
     max_upload_mb: int = 10
     idle_minutes_family: int = 60
     idle_minutes_agent: int = 60
+    pickup_minimum_age: int = 18
+    tell_other_holder: bool = True
 
     @property
     def logo_url(self) -> str | None:

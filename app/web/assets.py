@@ -21,7 +21,7 @@ from flask import Flask, Response, abort, request
 STATIC = Path(__file__).parent / "static"
 
 _DESIGNSYSTEMET = "base button input field fieldset label validation-message error-summary details link dialog alert"
-_PORTAL = "tokens ground layout navigation actions forms cards lists tables messages pages print"
+_PORTAL = "tokens ground layout navigation actions forms cards lists tables planning messages pages print"
 
 # the vendored sheets go into a cascade layer: whatever we write wins, whatever their selectors weigh
 BUNDLES: dict[str, list[str]] = {

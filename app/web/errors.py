@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import AbstractContextManager, nullcontext
 
-from flask import g, render_template
+from flask import current_app, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import CSRFError
+from flask_wtf.csrf import CSRFError, generate_csrf
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.errors import Conflict, Forbidden, NotFound, Refused
 from app.traces import frames_of
+from app.web import resending
+from app.web.identity import came_from, current_account, wants_page
 from app.web.requests import Portal, transaction
 
 log = logging.getLogger(__name__)
@@ -21,14 +24,18 @@ PAGES = frozenset({400, 403, 404, 409, 413, 422, 429, 500, 503})
 
 def _page(status: int, message: str | None = None, **context: str) -> tuple[str, int]:
     name = f"errors/{status}.html"
-    if "db" in g or status >= 500:
+    if status >= 500:
         return render_template(name, message=message, **context), status
-    # an address that no view answers opened no transaction; the page still names the commune and the person
     try:
-        with transaction(read_only=True):
+        with _for_a_page():
             return render_template(name, message=message, **context), status
     except SQLAlchemyError:
         return render_template(name, message=message, **context), status
+
+
+def _for_a_page() -> AbstractContextManager[object]:
+    """What a page reads to name the commune and the person; an address that no view answers opened no transaction."""
+    return nullcontext() if "db" in g else transaction(read_only=True)
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
@@ -39,6 +46,23 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, MethodNotAllowed):
         return page, 405, {"Allow": ", ".join(sorted(error.valid_methods or ()))}
     return page, code
+
+
+def _forged(_error: CSRFError) -> ResponseReturnValue:
+    """The token of the page is not that of the session: somebody signed in again, or out, in another tab.
+
+    A script of the page gets the token to go on with: nobody but a page of this site can read this answer.
+    """
+    message = "Votre page était ouverte depuis trop longtemps."
+    if not wants_page():
+        return jsonify(error="page-too-old", message=message, csrf_token=generate_csrf()), 400
+    if (fields := resending.typed()) is None:
+        return _page(400, message)
+    room = current_app.blueprints.get(request.blueprint or "")
+    ended = getattr(room, "audience", "public") != "public" and current_account() is None
+    sign_in = url_for("accounts_public.sign_in", suite=came_from()) if ended else ""
+    with _for_a_page():
+        return resending.kept(fields, sign_in), 400
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
@@ -56,7 +80,7 @@ def _away(error: OperationalError) -> ResponseReturnValue:
 def install(app: Portal) -> None:
     """Registers the pages. In test mode unexpected errors are raised, so that a test sees them."""
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(CSRFError, lambda _error: _page(400, "Votre page était ouverte depuis trop longtemps."))
+    app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(NotFound, lambda error: _page(404, error.message))
     app.register_error_handler(Forbidden, lambda error: _page(403, error.message))
     app.register_error_handler(Conflict, lambda error: _page(409, error.message))

@@ -52,6 +52,16 @@ def time_fr(value: datetime | None) -> str:
     return f"{local.hour}{NBSP}h{NBSP}{local.minute:02d}"
 
 
+def month_name(value: date) -> str:
+    """« novembre 2026 »."""
+    return f"{MONTHS[value.month - 1]} {value.year}"
+
+
+def weekday(value: date) -> str:
+    """« lundi 23 »."""
+    return f"{DAYS[value.weekday()]} {value.day}"
+
+
 def day_name(value: date | datetime) -> str:
     """« aujourd’hui », « hier », « demain », or « le 14 septembre 2026 »."""
     day = _day(value)
@@ -166,6 +176,8 @@ FILTERS: dict[str, Callable[..., str]] = {
     "short_date": short_date,
     "time_fr": time_fr,
     "day_name": day_name,
+    "month_name": month_name,
+    "weekday": weekday,
     "moment": moment,
     "relative": relative,
     "money": money,

@@ -28,7 +28,10 @@ _FIXED = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cache-Control": "private, no-store",
 }
+_BY_TLS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
 
 def as_download(response: Response) -> Response:
@@ -40,12 +43,9 @@ def as_download(response: Response) -> Response:
 
 def secure(response: Response) -> Response:
     """Adds what is missing; a view that set a stricter policy or its own caching keeps it."""
-    for name, value in _FIXED.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers.setdefault("Cache-Control", "private, no-store")
-    if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    there = {name.lower() for name, _ in response.headers}
+    wanted = _FIXED | _BY_TLS if request.is_secure else _FIXED
+    response.headers.extend({name: value for name, value in wanted.items() if name.lower() not in there})
     return response
 
 

@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, g, jsonify, make_response, redirect, request, session, url_for
@@ -19,12 +20,14 @@ from app.accounts.models import Account
 from app.accounts.sessions import SignedIn
 from app.policy import Actor
 from app.traces import frames_of
+from app.web import resending
 from app.web.requests import SAFE, db, portal
 
 log = logging.getLogger(__name__)
 
 VISITOR = Actor("visitor", None, "Une personne sans compte")
 MAX_SUITE = 1500
+_UNASKED: Any = object()
 
 
 class Member:
@@ -88,10 +91,10 @@ def install(app: Flask) -> None:
 
 def current_account() -> SignedIn | None:
     """The person signed in, or ``None``. One SQL statement a request, whoever asks and however often."""
-    if "person" not in g:
+    person: SignedIn | None = g.get("person", _UNASKED)
+    if person is _UNASKED:
         member = current_user._get_current_object() if "_user_id" in session else None
-        g.person = member.person if isinstance(member, Member) else None
-    person: SignedIn | None = g.person
+        person = g.person = member.person if isinstance(member, Member) else None
     return person
 
 
@@ -113,14 +116,15 @@ def second_factor_missing() -> bool:
     return person is not None and person.needs_second_factor and person.second_factor_at is None
 
 
-def _wants_page() -> bool:
+def wants_page() -> bool:
+    """Whether the answer is for a person's window, not for a script of the page."""
     if request.headers.get("HX-Request") or request.headers.get("X-Requested-With") or request.is_json:
         return False
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) != "application/json"
 
 
-def _here() -> str:
-    """Where to come back after signing in: this page, or the page whose form was sent."""
+def came_from() -> str:
+    """Where to come back to: this page, or the page whose form was sent."""
     if request.method in SAFE:
         return safe_suite(request.full_path.rstrip("?"))
     referrer = urlsplit(request.referrer or "")
@@ -130,10 +134,14 @@ def _here() -> str:
 
 
 def sign_in_required() -> ResponseReturnValue:
-    """To the sign-in page, then back. An autosave gets 401 and the address in JSON: its page must not go away (D4)."""
-    address = url_for("accounts_public.sign_in", suite=_here())
-    if _wants_page():
-        return redirect(address, 303)
+    """To the sign-in page, then back. An autosave gets 401 and the address in JSON: its page must not go away (D4).
+
+    What somebody sent when her session had ended stays in a page that sends it again.
+    """
+    address = url_for("accounts_public.sign_in", suite=came_from())
+    if wants_page():
+        fields = resending.typed()
+        return redirect(address, 303) if fields is None else (resending.kept(fields, address), 401)
     answer = make_response(jsonify(error="sign-in-required", sign_in=address), 401)
     answer.headers["X-Sign-In"] = address
     return answer

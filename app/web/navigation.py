@@ -22,6 +22,7 @@ class Item(TypedDict):
 
 FAMILY = (
     ("Tableau de bord", "/tableau-de-bord", "house", "Accueil"),
+    ("Planning", "/planning", "calendar-days", "Planning"),
     ("Mes demandes", "/demandes", "file-text", "Demandes"),
     ("Mes pièces", "/pieces", "paperclip", "Pièces"),
     ("Mon foyer", "/foyer", "users", "Foyer"),
@@ -43,6 +44,7 @@ ADMIN = (
     ("Pièces", "/admin/pieces", "paperclip", "Pièces", Permission.SETTINGS_MANAGE),
     ("Réglages", "/admin/reglages", "settings", "Réglages", Permission.SETTINGS_MANAGE),
     ("Courriels", "/admin/courriels", "mail", "Courriels", Permission.MAIL_READ),
+    ("Conservation", "/admin/conservation", "archive", "Conservation", Permission.AUDIT_READ),
     ("Incidents", "/admin/incidents", "triangle-alert", "Incidents", Permission.INCIDENT_MANAGE),
     ("Journal", "/admin/journal", "scroll-text", "Journal", Permission.AUDIT_READ),
 )

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.config import Settings
 from app.db import Database
+from app.web.templating import PortalEnvironment
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_FORM = 2 * 1024 * 1024
@@ -40,11 +41,14 @@ class PortalRequest(Request):
 class Portal(Flask):
     """Flask, with the transaction of design.md around each request that reaches a view.
 
-    A view whose GET writes (opening a draft) says so with ``@writes``. When an exception becomes an error page, what
-    the view did is rolled back first; the page itself may still read.
+    A view whose GET writes (reading a message marks it) says so with ``@writes``. One whose first question is known
+    from its address has an ``ahead``: the answer comes with the session's (``Hot.ahead``), and who may see it is asked
+    as ever. When an exception becomes an error page, what the view did is rolled back first; the page itself may still
+    read.
     """
 
     request_class = PortalRequest
+    jinja_environment = PortalEnvironment
     settings: Settings
     database: Database
 
@@ -63,6 +67,8 @@ class Portal(Flask):
         try:
             with self.database.transaction(read_only=read_only) as session:
                 g.db = session
+                if (ahead := getattr(view, "ahead", None)) is not None:
+                    ahead(session, **(request.view_args or {}))
                 return super().full_dispatch_request()
         finally:
             g.pop("db", None)  # closed: reading it again would take a connection that nobody gives back
@@ -87,6 +93,16 @@ def undo() -> None:
     if (session := g.get("db")) is not None:
         session.rollback()
         session.info.clear()
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """The request’s own transaction, or a new one where it has none: on SQLite, two would wait for each other."""
+    if (session := g.get("db")) is not None:
+        yield session
+        return
+    with portal().database.transaction() as session:
+        yield session
 
 
 @contextmanager

@@ -33,6 +33,7 @@ FIELD_CLASSES: Mapping[str, type[PortalField]] = MappingProxyType(
         "child": PersonField,
         "children": ChoicesField,
         "adult": PersonField,
+        "person": PersonField,
         "structure": ChoiceField,
         "activity": ChoiceField,
         "slots": ChoicesField,

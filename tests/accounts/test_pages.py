@@ -51,11 +51,16 @@ def test_a_failure_is_the_same_page_for_everybody(app: Portal, client: FlaskClie
     open_claire(app)
     answer = sign_in(client, email, "faux faux faux faux")
     assert answer.status_code == 422
-    page = answer.text.replace(email, "…")
+    page = told(answer.text.replace(email, "…"))
     assert signing.WRONG in page
     assert "faux faux" not in page
-    other = sign_in(client, "x" + email, "faux faux faux faux").text.replace("x" + email, "…")
+    other = told(sign_in(client, "x" + email, "faux faux faux faux").text.replace("x" + email, "…"))
     assert page == other
+
+
+def told(page: str) -> str:
+    """A page without its forgery token, which holds the second of its making."""
+    return re.sub(r'(name="csrf_token" value=)"[^"]*"', r"\1", page)
 
 
 def test_signing_in_changes_the_whole_cookie(app: Portal, client: FlaskClient) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.bench import engine, http, inbox, startup, timers
+from tests.bench import agenda, engine, http, inbox, startup, studio, timers
 from tests.bench.measuring import Measure, databases
 
 KINDS = ("sqlite", "postgresql")
@@ -55,11 +55,33 @@ def _timers(quick: bool) -> list[Measure]:
     return found
 
 
+def _studio(quick: bool) -> list[Measure]:
+    found: list[Measure] = []
+    for kind in KINDS:
+        with databases(kind) as (_, database):
+            found += studio.measure(database, kind, 3 if quick else studio.SAMPLES)
+    return found
+
+
+def _agenda(quick: bool) -> list[Measure]:
+    found: list[Measure] = []
+    for kind, parents in (("postgresql", 300), ("sqlite", 50)):
+        with databases(kind) as (settings, database):
+            found += agenda.rush(settings, database, kind, 60 if quick else parents, 8 if quick else 40)
+        with databases(kind) as (_, database):
+            found += agenda.school_year(database, kind)
+    with databases("postgresql") as (_, few), databases("postgresql") as (_, many):
+        found += agenda.growth(few, many, agenda.QUICK_SIZES if quick else agenda.SIZES)
+    return found
+
+
 PARTS: dict[str, Callable[[bool], list[Measure]]] = {
+    "agenda": _agenda,
     "engine": _engine,
     "http": _http,
     "inbox": _inbox,
     "timers": _timers,
+    "studio": _studio,
     "startup": lambda _quick: startup.measure(),
 }
 

@@ -29,7 +29,8 @@ from tests.bench.rounds import best_of
 from tests.services import free_port
 
 BENCH = Path(__file__).parent / "banc"
-ROUNDS = 5
+ROUNDS = 15
+LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 TOKEN = re.compile(rb'name="csrf_token"[^>]*value="([^"]+)"')
 STEP = re.compile(rb'action="(/demandes/[0-9a-f-]+/etapes/[0-9a-f-]+[^"]*)"')
 DECISION = re.compile(rb'action="(/agent/demandes/[0-9a-f-]+/etapes/[0-9a-f-]+)"')
@@ -50,10 +51,13 @@ def prepare(database: Database) -> None:
 
 
 class Browser:
-    """A client that keeps its connection and its cookie, on a bare socket: the time measured is the server's."""
+    """A client that keeps its connection and its cookie, on a bare socket.
+
+    ``seconds`` is the time the last answer took, from the first byte sent to the last received: the server's.
+    """
 
     def __init__(self, port: int) -> None:
-        self.port, self.cookie = port, ""
+        self.port, self.cookie, self.seconds = port, "", 0.0
         self.connect()
 
     def connect(self) -> None:
@@ -69,26 +73,30 @@ class Browser:
         if form is not None:
             body = urllib.parse.urlencode(form).encode()
             lines += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}"]
-        self.socket.sendall("\r\n".join([*lines, "", ""]).encode() + body)
-        head, _, content = self._received()
-        status = int(head[9:12])
-        found = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])}
+        sent = "\r\n".join([*lines, "", ""]).encode() + body
+        start = time.perf_counter()
+        self.socket.sendall(sent)
+        answer = self._received()
+        self.seconds = time.perf_counter() - start
+        head, _, content = answer.partition(b"\r\n\r\n")
+        found = {
+            name.lower(): value
+            for name, _, value in (line.partition(": ") for line in head.decode("latin-1").split("\r\n")[1:])
+        }
         if cookie := found.get("set-cookie"):
             self.cookie = cookie.split(";", 1)[0]
-        missing = int(found.get("content-length", "0")) - len(content)
-        while missing > 0:
-            content += (more := self.socket.recv(65536))
-            assert more, "the server closed the connection"
-            missing -= len(more)
-        return status, content, found.get("location", "")
+        return int(head[9:12]), content, found.get("location", "")
 
-    def _received(self) -> tuple[str, bytes, bytes]:
-        data = b""
-        while b"\r\n\r\n" not in data:
+    def _received(self) -> bytes:
+        """A whole answer, to its last byte."""
+        data, whole = b"", 0
+        while not whole or len(data) < whole:
             data += (more := self.socket.recv(65536))
             assert more, "the server closed the connection"
-        head, line, content = data.partition(b"\r\n\r\n")
-        return head.decode("latin-1"), line, content
+            if not whole and (end := data.find(b"\r\n\r\n")) >= 0:
+                length = LENGTH.search(data, 0, end + 2)
+                whole = end + 4 + (int(length[1]) if length else 0)
+        return data
 
     def sign_in(self, persona: str) -> None:
         _, page, _ = self.ask("GET", "/connexion")
@@ -109,9 +117,8 @@ def cycle(parent: Browser, agent: Browser) -> list[float]:
     def timed(
         browser: Browser, method: str, path: str, form: Mapping[str, str] | None = None
     ) -> tuple[int, bytes, str]:
-        start = time.perf_counter()
         answer = browser.ask(method, path, form)
-        times.append(time.perf_counter() - start)
+        times.append(browser.seconds)
         return answer
 
     status, page, _ = timed(parent, "GET", "/demandes/nouvelle/banc?autre=1")
@@ -139,9 +146,7 @@ def served(settings: Settings) -> Iterator[int]:
         "DATA_DIR": str(settings.data_dir),
         "PORT": str(port),
     }
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "4"]
-    command += ["--worker-class", "gthread", "--log-level", "warning", "app:create_app()"]
-    process = subprocess.Popen(command, env=env)
+    process = subprocess.Popen([sys.executable, "-m", "workers.web", "--workers", "1"], env=env)
     try:
         for _ in range(200):
             try:
@@ -155,7 +160,7 @@ def served(settings: Settings) -> Iterator[int]:
         process.wait(20)
 
 
-def measure(settings: Settings, kind: str, floor: Callable[[], float], count: int = 150) -> list[Measure]:
+def measure(settings: Settings, kind: str, floor: Callable[[], float], count: int = 300) -> list[Measure]:
     """Cycles through a real server, in turn with the engine's floor: the best median of each is compared."""
     times: list[float] = []
 

@@ -10,7 +10,7 @@ from sqlalchemy import Table, delete, insert, text
 
 from app import clock
 from app.cases.machinery import fire_due_timers
-from app.cases.operations import open_case
+from app.cases.opening import open_case
 from app.cases.queries import Who
 from app.db import Database, new_id
 from app.demo.build import build

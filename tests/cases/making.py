@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask.testing import FlaskClient
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -16,12 +16,13 @@ from app.accounts import sessions
 from app.accounts.models import Account, GrantRow, Role
 from app.accounts.roles import DEFAULT_ROLES
 from app.cases.models import Case
-from app.cases.operations import open_case, submit
+from app.cases.opening import open_case
+from app.cases.operations import submit
 from app.cases.queries import Who, open_tasks, their_case
 from app.cases.steps import step_page
 from app.db import Database, fold, new_id
 from app.engine.bundle import Bundle
-from app.engine.models import Task
+from app.engine.models import Incident, Instance, Task
 from app.policy import SYSTEM, Actor
 from app.procedures.operations import publish
 from app.procedures.queries import published
@@ -210,6 +211,31 @@ def sign_in(client: FlaskClient, database: Database, account_id: uuid.UUID) -> F
     with client.session_transaction() as cookie:
         cookie["_user_id"], cookie["_fresh"] = token, True
     return client
+
+
+def add_incident(
+    database: Database,
+    case_id: uuid.UUID,
+    cause: str = "connexion <refusée>",
+    node: str = "ranger",
+    node_name: str = "Ranger la pièce",
+) -> None:
+    """This demande is stopped at this node, without anything that failed in its process."""
+    with database.transaction() as session:
+        session.execute(update(Instance).where(Instance.case_id == case_id).values(troubled=True))
+        session.add(
+            Incident(
+                id=new_id(),
+                case_id=case_id,
+                task_id=new_id(),
+                node=node,
+                node_name=node_name,
+                reference=session.get_one(Case, case_id).reference,
+                cause=cause,
+                attempts=3,
+                opened_at=clock.now(),
+            )
+        )
 
 
 def step_url(database: Database, case_id: uuid.UUID, suffix: str = "") -> str:

@@ -9,28 +9,18 @@ from sqlalchemy import select, update
 from app import clock
 from app.cases import oversight
 from app.cases.oversight import Asked, journal_page
-from app.db import Database, new_id
-from app.engine.models import Incident, Instance
+from app.db import Database
 from app.journal import JournalEntry, record
-from tests.cases.making import World, case_of, count_statements, file_case, make_world, open_task, sign_in
-
-
-def add_incident(database: Database, case_id, cause: str = "connexion <refusée>") -> None:
-    with database.transaction() as session:
-        session.execute(update(Instance).where(Instance.case_id == case_id).values(troubled=True))
-        session.add(
-            Incident(
-                id=new_id(),
-                case_id=case_id,
-                task_id=new_id(),
-                node="ranger",
-                node_name="Ranger la pièce",
-                reference=case_of(database, case_id).reference,
-                cause=cause,
-                attempts=3,
-                opened_at=clock.now(),
-            )
-        )
+from tests.cases.making import (
+    World,
+    add_incident,
+    case_of,
+    count_statements,
+    file_case,
+    make_world,
+    open_task,
+    sign_in,
+)
 
 
 def make_entries(database: Database, world: World, count: int) -> None:
@@ -90,6 +80,22 @@ def test_the_journal_says_nothing_in_python(database, new_client) -> None:
     assert "enfant : aucun" in page
     assert "refait : oui" in page
     assert "vu : non" in page
+
+
+def test_the_journal_tells_what_happens_to_demandes_in_french(database, new_client) -> None:
+    world = make_world(database)
+    with database.transaction() as session:
+        actor = world.actor(session, world.nadia)
+        record(session, actor, "case.moved", "case", None, left=["prendre", "voir"], node="instruire", reason="Absent")
+        record(session, actor, "migration.started", "procedure", None, **{"from": 1, "to": 2})
+    iris = sign_in(new_client(), database, world.administrator)
+    page = re.sub(r"<[^>]+>", "", iris.get("/admin/journal").text).replace("&nbsp;", " ")
+    for words in ("Demande envoyée à une autre étape", "étape quittée : prendre, voir", "raison : Absent",
+                  "Migration de demandes lancée", "de la version : 1", "vers la version : 2"):  # fmt: skip
+        assert words in page, words
+    assert "case.moved" not in page
+    assert "Migrations" in page
+    assert "Migration de demandes lancée" in iris.get("/admin/journal?action=migration.").text
 
 
 def test_the_journal_is_read_from_its_end_page_by_page_without_gaps(database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import uuid
@@ -15,6 +16,7 @@ from app.db import Database, new_id
 from app.documents.models import Document, PieceType, Preview
 from app.documents.piece_types import install_piece_types
 from app.policy import SYSTEM
+from app.procedures.operations import publish
 from tests.cases.conftest import NewClient
 from tests.cases.making import (
     HELP,
@@ -25,6 +27,7 @@ from tests.cases.making import (
     closed_by,
     count_statements,
     file_case,
+    make_bundle,
     make_world,
     open_draft,
     open_task,
@@ -318,3 +321,43 @@ def test_a_sensitive_piece_is_shown_when_asked_for_only(database, new_client) ->
     agent = sign_in(new_client(), database, world.nadia)
     assert f"{secret}/apercu" not in agent.get(f"/agent/demandes/{case_id}").text
     assert f"{secret}/apercu/1" in agent.get(f"/agent/demandes/{case_id}?piece={secret}").text
+
+
+CHECKING = {
+    "title": "Décider",
+    "pages": [
+        {
+            "title": "Décision",
+            "fields": [
+                {"type": "yes_no", "name": "appele", "label": "Famille appelée ?", "required": True},
+                {"type": "text", "name": "reponse", "label": "Ce qu’elle a dit", "show_if": "appele == vrai"},
+                {"type": "decision", "name": "decision", "label": "Votre décision"},
+            ],
+        }
+    ],
+}
+
+
+def test_a_question_that_depends_on_an_answer_is_asked_of_the_agent_too(database, new_client) -> None:
+    world = make_world(database)
+    bundle = make_bundle(**{"forms/decision.json": json.dumps(CHECKING).encode()})
+    with database.transaction() as session:
+        publish(session, SYSTEM, SLUG, bundle, "")
+    case_id, nadia = taken(database, world, new_client)
+    page = nadia.get(f"/agent/demandes/{case_id}").text
+    assert 'name="reponse"' not in page
+    redrawn = nadia.post(f"{step_url(database, case_id)}/questions", data={"appele": "oui"})
+    assert 'name="reponse"' in redrawn.text
+    seen = re.search(r'name="questions_vues" value="([^"]*)"', page)
+    assert seen is not None
+    first = nadia.post(
+        step_url(database, case_id), data={"appele": "oui", "decision": "accepter", "questions_vues": seen[1]}
+    )
+    assert first.status_code == 200, "without a script, the page comes again with its new question"
+    assert 'name="reponse"' in first.text
+    assert case_of(database, case_id).status == "traitement"
+    seen = re.search(r'name="questions_vues" value="([^"]*)"', first.text)
+    assert seen is not None
+    answers = {"appele": "oui", "decision": "accepter", "reponse": "Oui", "questions_vues": seen[1]}
+    assert nadia.post(step_url(database, case_id), data=answers).status_code == 302
+    assert case_of(database, case_id).status == "clos"

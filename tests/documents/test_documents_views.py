@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import date
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -311,9 +312,9 @@ def filing(door: Door, tmp_path: Path) -> tuple[Door, FlaskClient, str]:
         install_shipped(session, tmp_path / "shipped")
     client = door.parent(door.family.mother)
     opened = client.get("/demandes/nouvelle/justificatif?type_piece=justificatif-domicile", follow_redirects=True)
-    path = re.search(r"/demandes/[0-9a-f-]{36}/etapes/[0-9a-f-]{36}", opened.get_data(as_text=True))
+    path = re.search(r'action="(/demandes/[0-9a-f-]{36}/etapes/[^"]+)"', opened.get_data(as_text=True))
     assert path is not None
-    return door, client, path[0]
+    return door, client, unescape(path[1])
 
 
 def send(client: FlaskClient, path: str, *files: tuple[bytes, str], **answers: str) -> TestResponse:
@@ -337,7 +338,7 @@ def test_a_piece_goes_from_the_phone_to_the_agent_and_back_to_the_wallet(
         document = session.scalars(select(Document)).one()
         case = session.scalars(select(Case)).one()
     assert (document.state, document.pages, document.case_id) == ("brouillon", 2, case.id)
-    sent = client.post(f"{path}?page=verification")
+    sent = client.post(f"{path.partition('?')[0]}?page=verification")
     assert sent.status_code == 302, text(sent)
     filed = one(door.database, document.id)
     assert (filed.state, filed.piece_type, filed.case_reviews) == ("non_traite", "justificatif-domicile", True)
@@ -409,7 +410,8 @@ def test_no_transaction_is_open_while_files_are_treated(
 def test_a_strangers_files_are_not_even_opened(
     filing: tuple[Door, FlaskClient, str], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    door, _client, path = filing
+    door, mother, path = filing
+    assert mother.post(path, data={"action": "plus_tard"}).status_code == 302
     monkeypatch.setattr(uploads, "keep_files", lambda *_: pytest.fail("a stranger's file was opened"))
     assert send(door.parent(getattr(door.family, name)), path, (make_pdf(), "a.pdf")).status_code == 404
     assert send(door.enter(None), path, (make_pdf(), "a.pdf")).status_code == 303

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engine.expression_functions import FUNCTIONS, MAX_TEXT, public_holidays
+from app.engine.expression_functions import FUNCTIONS, MAX_TEXT
 from app.engine.expressions import ExpressionError, compile_expression, compile_script, evaluate
 
 NOW = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)  # already 21 November in Paris
@@ -340,13 +340,6 @@ def test_every_function_is_documented_in_french_and_shows_how_it_is_written() ->
         assert "now" not in function.usage
         assert function.doc[0].isupper()
         assert function.doc.endswith(".")
-
-
-def test_public_holidays_of_a_year_are_the_legal_ones() -> None:
-    assert sorted(public_holidays(2027)) == [
-        date(2027, 1, 1), date(2027, 3, 29), date(2027, 5, 1), date(2027, 5, 6), date(2027, 5, 8), date(2027, 5, 17),
-        date(2027, 7, 14), date(2027, 8, 15), date(2027, 11, 1), date(2027, 11, 11), date(2027, 12, 25),
-    ]  # fmt: skip
 
 
 @settings(max_examples=300, deadline=500)

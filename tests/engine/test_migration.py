@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.db import Database
-from app.engine.migration import Plan, migrated, plan
-from app.engine.runtime import Runtime
-from app.policy import SYSTEM
+from app.engine.migration import Plan
 from tests.engine.bpmn_builder import (
     after,
     boundary,
@@ -21,7 +19,7 @@ from tests.engine.bpmn_builder import (
     sub_process,
     user_task,
 )  # fmt: skip
-from tests.engine.house import House
+from tests.engine.versions import TwoVersions
 
 FIRST = process(
     "p", start(), user_task("a"), boundary("retard", "a", after("'PT48H'")), boundary("stop", "a", message("annuler")),
@@ -32,43 +30,6 @@ SECOND = process(
     boundary("reprise", "a", message("modifier")), user_task("controle"),
     user_task("b"), end(), "debut -> a -> controle -> b -> fin", "retard -> b", "reprise -> a",
 )  # fmt: skip
-
-
-class TwoVersions(House):
-    """A case and the version where it may go."""
-
-    def __init__(self, database: Database, first: bytes, second: bytes) -> None:
-        self.second = {"process.bpmn": second}
-        self.of = "h"
-        super().__init__(database, first)
-
-    def _runtime(self) -> Runtime:
-        def load(wanted: str):
-            return (self.second if wanted == "h2" else self.files), {}
-
-        return Runtime(self.registry, lambda _session: load)
-
-    def workflow(self):
-        """As the database holds it, on whichever version."""
-        if self.of == "h2":
-            self.files = self.second
-        return super().workflow()
-
-    def plan(self, needed=None, **mapping: str) -> Plan:
-        with self.step() as (session, instance):
-            workflow, old = self.runtime.look(session, self.facts, instance)
-            return plan(workflow, old, self.runtime.definition(session, "h2"), mapping, needed or {})
-
-    def go(self, target: str):
-        with self.database.transaction() as session:
-            instance = self.instance(session)
-            old = self.runtime.definition(session, "h")
-            outcome = self.runtime.replace(
-                session, SYSTEM, self.facts, instance, "h2", lambda each, engine: migrated(each, old, engine, target)
-            )
-        self.of = "h2"
-        self.check()
-        return outcome
 
 
 def test_a_case_keeps_its_task_its_data_and_its_due_instants_and_takes_the_new_events(database: Database) -> None:
@@ -115,19 +76,27 @@ WAITS = process("p", start(), catch("b", after("'PT1H'")), end(), "debut -> b ->
 
 
 @pytest.mark.parametrize(
-    ("first", "cause"),
-    [
-        (PARALLEL, "en parallèle"), (INSIDE, "sous-processus"), (REPEATED, "répétée"), (SLOW, "opération"),
-        (FAILS, "incident"),
-    ],
-    ids=["parallel", "inside", "repeated", "slow", "fails"],
-)  # fmt: skip
-def test_what_is_in_several_places_or_under_way_is_blocked(sqlite_database: Database, first, cause) -> None:
+    ("first", "cause"), [(SLOW, "recommencez dans quelques minutes"), (FAILS, "incident")], ids=["slow", "fails"]
+)
+def test_what_is_stopped_or_under_way_is_blocked_when_its_step_does_not_go_on(
+    sqlite_database: Database, first, cause
+) -> None:
     house = TwoVersions(sqlite_database, first, PLAIN)
     house.world.behaviour = "panne"
     house.start()
     found = house.plan(b="b")
     assert (found.result, cause in found.cause) == ("blocked", True), found
+
+
+@pytest.mark.parametrize(
+    ("first", "node"), [(PARALLEL, "x"), (INSIDE, "s"), (REPEATED, "b")], ids=["parallel", "inside", "repeated"]
+)
+def test_what_stood_in_something_that_is_gone_is_to_map(sqlite_database: Database, first, node) -> None:
+    house = TwoVersions(sqlite_database, first, PLAIN)
+    house.start()
+    assert (house.plan().result, house.plan().node) == ("map", node)
+    mapping = {"x": "b", "y": "b"} if node == "x" else {node: "b"}
+    assert house.plan(**mapping).result == "safe"
 
 
 @pytest.mark.parametrize("second", [INSIDE, REPEATED, WAITS])

@@ -113,32 +113,58 @@ PARALLEL = process(
 )  # fmt: skip
 
 
-def test_parallel_paths_are_neither_left_nor_entered(sqlite_database: Database) -> None:
+def test_a_case_is_not_put_on_one_of_several_paths_and_leaves_all_of_them_at_once(sqlite_database: Database) -> None:
     house = House(sqlite_database, PARALLEL)
     house.start()
     with pytest.raises(CannotMove, match="chemins parallèles"):
         move(house, "x")
-    house.do("avant")
-    with pytest.raises(CannotMove, match="en parallèle"):
-        move(house, "apres")
-    house.do("x")
-    with pytest.raises(CannotMove, match="en parallèle"):
-        move(house, "apres")  # the join holds one of the two paths
-    house.do("y")
+    house.do("avant", a=1)
+    house.do("x", x=2)
+    task = house.tasks("y")[0].id
+    move(house, "y")
+    assert (house.open(), house.tasks("y")[0].id == task) == (["y"], False), (
+        "begun again; the join holds the other path"
+    )
+    move(house, "apres")
+    assert (house.open(), house.data("apres")) == (["apres"], {"a": 1, "x": 2})
     assert move(house, "avant").opened
     for node in ("avant", "x", "y", "apres"):
         house.do(node)
     assert house.ended
 
 
-def test_a_node_inside_a_sub_process_is_not_entered_but_may_be_left(sqlite_database: Database) -> None:
+def test_a_failed_path_is_put_elsewhere_and_the_others_go_on(sqlite_database: Database) -> None:
+    xml = process(
+        "p", start(), parallel("o"), user_task("x"), user_task("avant"), service("s", "essai.agir"), user_task("apres"),
+        parallel("f"), end(), "debut -> o -> x -> f -> fin", "o -> avant -> s -> apres -> f",
+    )  # fmt: skip
+    house = House(sqlite_database, xml)
+    house.world.behaviour = "panne"
+    house.start()
+    house.do("avant", a=1)
+    task = house.tasks("x")[0].id
+    assert [each.node for each in house.incidents()] == ["s"]
+    move(house, "apres")
+    assert (house.incidents(), house.open(), house.tasks("x")[0].id) == ([], ["apres", "x"], task)
+    assert house.data("apres") == {"a": 1}
+    move(house, "avant")
+    assert house.open() == ["avant", "x"]
+    house.world.behaviour = "ok"
+    for node in ("avant", "x", "apres"):
+        house.do(node)
+    assert house.ended
+
+
+def test_a_node_inside_a_sub_process_is_entered_only_from_there_and_may_be_left(sqlite_database: Database) -> None:
     inner = sub_process("dedans", start("d"), user_task("i"), end("f"), "d -> i -> f")
     house = House(sqlite_database, process("p", start(), user_task("a"), inner, end(), "debut -> a -> dedans -> fin"))
     house.start(x=1)
     with pytest.raises(CannotMove, match="sous-processus"):
         move(house, "i")
     house.do("a", y=2)
-    assert house.open() == ["i"]
+    task = house.tasks("i")[0].id
+    move(house, "i")
+    assert (house.open(), house.tasks("i")[0].id == task) == (["i"], False)
     move(house, "a")
     assert (house.open(), house.data("a")) == (["a"], {"x": 1, "y": 2})
     house.do("a")

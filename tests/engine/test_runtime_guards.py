@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from SpiffWorkflow.util.task import TaskState
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.db import Database
+from app.engine.instances import forget
 from app.engine.models import Incident, Instance, Task
 from app.engine.operations import CaseFacts
-from app.engine.runtime import NotWaiting, forget
+from app.engine.runtime import NotWaiting
 from app.engine.specs import Definition, parse
 from app.engine.state import StateError
 from app.engine.steps import EngineFault, all_tasks
@@ -137,6 +139,23 @@ def test_a_caller_that_forgot_to_lock_cannot_overwrite_a_newer_step(sqlite_datab
     house.do("saisir")
     with pytest.raises(NotWaiting), sqlite_database.transaction() as session:
         house.runtime.fire_timers(session, house.facts, stale)
+
+
+def test_nor_on_a_database_where_the_write_waits(database: Database) -> None:
+    house = make_agreement(database)
+    with database.transaction(read_only=True) as session:
+        stale = session.scalars(select(Instance)).one()
+    house.do("saisir")
+    revision = stale.revision + 1
+
+    def step() -> None:
+        with database.transaction() as session:
+            house.runtime.fire_timers(session, house.facts, stale)
+
+    with pytest.raises((NotWaiting, IntegrityError)):
+        step()
+    with database.transaction(read_only=True) as session:
+        assert session.scalars(select(Instance)).one().revision == revision
 
 
 def test_two_steps_in_one_transaction_see_each_other(sqlite_database: Database) -> None:

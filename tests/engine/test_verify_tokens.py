@@ -327,8 +327,8 @@ def test_a_process_with_too_many_states_is_refused_in_bounded_time() -> None:
     nodes: list[Item] = [parallel("s"), parallel("j")]
     nodes += [step(f"t{b}{n}") for b in range(12) for n in range(3)]
     flows = [f"s -> t{b}0 -> t{b}1 -> t{b}2 -> j" for b in range(12)]
-    before = time.perf_counter()
+    before = time.process_time()
     problems = problems_of(*simple(*nodes, flows="debut -> s"), *flows, "j -> fin")
-    assert time.perf_counter() - before < 10
+    assert time.process_time() - before < 10
     assert errors_at(problems) == {"essai"}
     assert "trop complexe" in said(problems)

@@ -1,6 +1,9 @@
 """What may not pass as a démarche's XML file, and that refusing it costs neither time nor memory."""
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from xml.etree import ElementTree
 
 import pytest
 
@@ -44,12 +47,27 @@ HOSTILE = {
 }
 
 
+def seconds_of(act: Callable[[], object]) -> float:
+    """What it costs this process at best, whatever else the machine does."""
+    taken = []
+    for _ in range(3):
+        before = time.process_time()
+        act()
+        taken.append(time.process_time() - before)
+    return min(taken)
+
+
+def refused(data: bytes) -> None:
+    with suppress(XmlRefused):
+        load_xml(data, WHAT)
+
+
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_file_is_refused_quickly_and_in_french(data: bytes) -> None:
-    before = time.perf_counter()
     with pytest.raises(XmlRefused) as refusal:
         load_xml(data, WHAT)
-    assert time.perf_counter() - before < 1
+    plain = seconds_of(lambda: ElementTree.fromstring(HOSTILE["too many elements"]))
+    assert seconds_of(lambda: refused(data)) < 40 * plain  # 10 for the longest
     assert refusal.value.message.startswith("Le fichier process.bpmn")
     assert refusal.value.message.endswith((".", "»."))
     assert "root:" not in refusal.value.message

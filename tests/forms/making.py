@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from simpleeval import EvalWithCompoundTypes
 from werkzeug.datastructures import MultiDict
 
+from app.web.components import icons
 from forms import Choice, FormDefinition, StepForm, load_definition, open_form
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,7 @@ EXAMPLE = (Path(__file__).parent / "data" / "complet.json").read_bytes()
 SOURCES = {
     "children": [Choice("enf-lena", "Léna Martin", "CE1"), Choice("enf-hugo", "Hugo Martin", "MS")],
     "adults": [Choice("adu-anne", "Anne Martin")],
+    "persons": [Choice("per-odette", "Odette Martin", "Grand-parent")],
     "structures:ecole": [Choice("str-em", "École Les Tilleuls"), Choice("str-ee", "École Les Marronniers")],
     "activities": [Choice("act-cant", "Cantine"), Choice("act-soir", "Accueil du soir", closed="complet")],
     "slots": [Choice("matin", "Matin"), Choice("midi", "Midi"), Choice("soir", "Soir", closed="hors délai")],
@@ -80,6 +82,7 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.globals["static_url"] = lambda path: f"/static/{path}"
+_ENVIRONMENT.globals["drawn_icon"] = icons(lambda path: f"/static/{path}")
 _PAGE = _ENVIRONMENT.from_string(
     "{% import 'components/form.html' as f %}{{ f.error_summary(form) }}{{ f.required_note(form) }}{{ f.fields(form) }}"
 )

@@ -27,6 +27,7 @@ SCALARS: dict[str, dict[str, Any]] = {
     "consent": {"type": "consent"},
     "child": {"type": "child"},
     "adult": {"type": "adult"},
+    "person": {"type": "person"},
     "structure": {"type": "structure", "structure_kind": "ecole"},
     "activity": {"type": "activity"},
 }
@@ -82,6 +83,7 @@ GOOD = [
     ("consent", "oui", True),
     ("child", "enf-hugo", "enf-hugo"),
     ("adult", "adu-anne", "adu-anne"),
+    ("person", "per-odette", "per-odette"),
     ("structure", "str-em", "str-em"),
     ("activity", "act-cant", "act-cant"),
     ("choices", ["c", "a"], ["a", "c"]),
@@ -147,6 +149,7 @@ BAD = [
     ("child", "enfant-d-autrui", "pas proposé"),
     ("child", "' OR 1=1 --", "pas proposé"),
     ("adult", "enf-lena", "pas proposé"),
+    ("person", "adu-anne", "pas proposé"),
     ("structure", "act-cant", "pas proposé"),
     ("activity", "act-soir", "ne peut pas être choisi\u00a0: complet"),
     ("choices", ["a", "z"], "pas proposé"),

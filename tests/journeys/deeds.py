@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
+from sqlalchemy import select
+
 from app import clock
+from app.cases.models import Case
+from tests.cases.making import add_incident
+from tests.journeys.commune import Commune
 from tests.journeys.people import Somebody
 
 
@@ -38,3 +43,12 @@ def declare_an_absence(parent: Somebody, child: str, day: date, *, photo: Path |
     parent.press("Enregistrer la demande")
     parent.sees("Votre demande est enregistrée")
     return parent.page.url.partition("?")[0].removeprefix(parent.address)
+
+
+def stop_one(commune: Commune, cause: str) -> str:
+    """An incident of a declaration that waits for an agent; gives its reference."""
+    with commune.database.transaction(read_only=True) as session:
+        waiting = select(Case).where(Case.slug == "absence", Case.status == "en_attente")
+        case = session.scalars(waiting.order_by(Case.opened_at, Case.id).limit(1)).one()
+    add_incident(commune.database, case.id, cause, "enregistrer", "Noter l’absence")
+    return case.reference

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from PIL import Image, ImageDraw
@@ -95,10 +96,18 @@ class Somebody:
         raise AssertionError(f"{path} never showed « {text} »:\n{self.page.locator('main').inner_text()}")
 
 
+Person = TypeVar("Person", bound=Somebody)
+
+
 @contextmanager
 def somebody(
-    browser: Browser, address: str, *, size: tuple[int, int] = PHONE, javascript: bool = True
-) -> Iterator[Somebody]:
+    browser: Browser,
+    address: str,
+    *,
+    size: tuple[int, int] = PHONE,
+    javascript: bool = True,
+    kind: type[Person] = Somebody,
+) -> Iterator[Person]:
     """A new person in a new browser; at the end, nothing was wrong in it."""
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
@@ -107,7 +116,7 @@ def somebody(
         java_script_enabled=javascript,
         reduced_motion="reduce",
     )
-    person = Somebody(context.new_page(), address)
+    person = kind(context.new_page(), address)
     try:
         yield person
         assert not person.trouble, "\n".join(person.trouble)

@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import Browser, expect
-from sqlalchemy import select, update
 
-from app import clock
-from app.cases.models import Case
-from app.db import new_id
-from app.engine.models import Incident, Instance
 from tests.journeys.commune import Commune
+from tests.journeys.deeds import stop_one
 from tests.journeys.people import DESK, somebody
 
 
@@ -49,23 +45,7 @@ def test_people_places_and_settings_are_kept_by_the_administrator(commune: Commu
 
 
 def test_an_incident_is_run_again_and_the_journal_verified(commune: Commune, browser: Browser) -> None:
-    with commune.database.transaction() as session:
-        case = session.scalars(select(Case).where(Case.slug == "absence", Case.status == "en_attente")).first()
-        assert case is not None
-        session.execute(update(Instance).where(Instance.case_id == case.id).values(troubled=True))
-        session.add(
-            Incident(
-                id=new_id(),
-                case_id=case.id,
-                task_id=new_id(),
-                node="enregistrer",
-                node_name="Noter l’absence",
-                reference=case.reference,
-                cause="Le disque était plein.",
-                attempts=2,
-                opened_at=clock.now(),
-            )
-        )
+    stop_one(commune, "Le disque était plein.")
     with somebody(browser, commune.address, size=DESK) as admin:
         admin.become("administrateur")
         admin.go("/admin/incidents")

@@ -85,6 +85,8 @@ def test_a_piece_is_sent_withdrawn_sent_again_refused_and_the_family_told(
         parent.press("Enregistrer la demande")
         parent.sees("Votre document est arrivé")
         agent.go("/agent/taches?demarche=justificatif")
+        agent.fill("Famille, enfant ou référence", "Moreau")
+        agent.press("Filtrer")
         agent.page.locator("main table a").first.click()
         agent.press("Prendre en charge")
         agent.sees("assurance.jpg")

@@ -114,7 +114,9 @@ def test_a_session_that_dies_while_typing_is_opened_again_in_place(commune: Comm
         parent.expected = ["401"]
         parent.go("/demandes/nouvelle/contact")
         parent.fill("Objet", "La kermesse")
-        parent.page.wait_for_timeout(300)
+        parent.page.keyboard.press("Tab")
+        expect(parent.page.get_by_label("Votre message")).to_be_focused()
+        expect(parent.page.locator("[data-draft-status]")).to_contain_text("Brouillon enregistré")
         with commune.database.transaction() as session:
             session.execute(delete(LoginSession))
         parent.fill("Votre message", "À quelle heure commence-t-elle ?")

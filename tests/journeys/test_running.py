@@ -5,47 +5,21 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import Browser
-from sqlalchemy import select, update
 
-from app import clock
-from app.cases.models import Case
-from app.db import new_id
 from app.engine.bundle import Bundle
-from app.engine.models import Incident, Instance
 from app.policy import SYSTEM
 from app.procedures.operations import publish
 from app.procedures.queries import content_of, published
 from tests.journeys.audit import audit
 from tests.journeys.commune import Commune
+from tests.journeys.deeds import stop_one
 from tests.journeys.people import DESK, somebody
 
 HERE = "/admin/demarches/absence/dossiers"
 
 
-def stop_one(commune: Commune) -> str:
-    """A demande whose piece could not be stored; gives its reference."""
-    with commune.database.transaction() as session:
-        query = select(Case).join(Instance, Instance.case_id == Case.id)
-        case = session.scalars(query.where(Case.slug == "absence", Instance.ended_at.is_(None)).limit(1)).one()
-        session.execute(update(Instance).where(Instance.case_id == case.id).values(troubled=True))
-        session.add(
-            Incident(
-                id=new_id(),
-                case_id=case.id,
-                task_id=new_id(),
-                node="enregistrer",
-                node_name="Enregistrer l’absence",
-                reference=case.reference,
-                cause="Le planning ne répond pas.",
-                attempts=2,
-                opened_at=clock.now(),
-            )
-        )
-        return case.reference
-
-
 def test_she_sees_where_demandes_are_and_runs_again_those_that_stopped(commune: Commune, browser: Browser) -> None:
-    reference = stop_one(commune)
+    reference = stop_one(commune, "Le planning ne répond pas.")
     with somebody(browser, commune.address, size=DESK) as admin:
         admin.become("administrateur")
         admin.go("/admin/demarches/absence/diagramme")
@@ -67,7 +41,7 @@ def test_she_sends_a_demande_to_another_step_and_says_why(commune: Commune, brow
         admin.go(f"{HERE}/liste?etape=prendre_en_charge")
         assert audit(admin.page, "running-move") == []
         admin.page.get_by_role("checkbox").first.check()
-        admin.page.get_by_label("Étape", exact=True).select_option(label="Contrôler l’absence")
+        admin.page.get_by_label("Étape où reprendre", exact=True).select_option(label="Contrôler l’absence")
         admin.fill("Raison", "Prise en charge par téléphone")
         admin.press("Déplacer")
         admin.sees("Déplacées")

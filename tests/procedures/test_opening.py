@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from app import clock
-from app.cases.operations import open_case
+from app.cases.opening import open_case
 from app.cases.queries import Who
 from app.db import Database
 from app.errors import Conflict, Forbidden

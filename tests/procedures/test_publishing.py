@@ -110,6 +110,28 @@ def test_unknown_roles_operations_and_called_demarches_are_named(database) -> No
         assert any("inconnue" in problem.message for problem in problems if problem.severity == "error")
 
 
+def told(database: Database, settings: str) -> list[tuple[str, str]]:
+    """What is found in the usual démarche with more settings: severity, message."""
+    files = make_bundle().files
+    with database.transaction() as session:
+        found = check_bundle(session, Bundle({**files, "demarche.toml": files["demarche.toml"] + settings.encode()}))
+    return [(each.severity, each.message) for each in found]
+
+
+def test_settings_that_promise_what_nobody_can_do_are_warned_of(database) -> None:
+    make_people(database)
+    assert told(database, "") == told(database, 'sujet = ["motif jour", "jour"]\ndeposants = "foyers"\n') == []
+    [(severity, message)] = told(database, 'deposants = "guichet"\n')
+    assert (severity, message.partition("\u00a0")[0]) == (
+        "warning",
+        "Personne ne peut déposer cette démarche en ligne",
+    )
+    [(severity, message)] = told(database, 'sujet = ["motif", "prenom"]\n')
+    assert (severity, "nomme «\u00a0prenom\u00a0»" in message) == ("warning", True)
+    [(_, message)] = told(database, 'sujet = ["decision"]\n')
+    assert "decision" in message, "an agent answers that, long after the demande has its subject"
+
+
 def test_the_process_carries_the_slug_of_its_demarche(database) -> None:
     make_people(database)
     with database.transaction() as session, pytest.raises(NotPublishable, match="identifiant"):

@@ -43,6 +43,7 @@ class Browser:
         self._connection: http.client.HTTPConnection | None = None
         self.cookies = dict(cookies or {})
         self.token = ""
+        self.opening = ""
         self.child = ""
         self.patience = 120.0
         self.seen: list[int] = []
@@ -51,6 +52,8 @@ class Browser:
         """One request. Raises Gone when no whole answer came."""
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         body = None
+        if method == "POST" and self.opening and "/etapes/" in path:
+            path += f"{'&' if '?' in path else '?'}ouverture={self.opening}"
         if method == "POST":
             body = urllib.parse.urlencode({"csrf_token": self.token, **(form or {})}, doseq=True)
             headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -58,8 +61,8 @@ class Browser:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout)
             self._connection.request(method, path, body, headers)
-            response = self._connection.getresponse()
-            text = response.read().decode(errors="replace")
+            with self._connection.getresponse() as response:  # one cut in the middle is closed too
+                text = response.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Gone(f"{method} {path}: {type(error).__name__}") from error
@@ -70,6 +73,8 @@ class Browser:
             self.close()
         if found := re.search(r'name="csrf_token"[^>]*value="([^"]+)"', text):
             self.token = found[1]
+        if found := re.search(r'[?&;]ouverture=([^"&]+)', text):
+            self.opening = found[1]
         self.seen.append(response.status)
         return Page(response.status, text, response.headers.get("Location") or "")
 
@@ -103,7 +108,7 @@ WORK = r'action="(/agent/demandes/[0-9a-f-]+/etapes/[0-9a-f-]+)"'
 
 
 def open_absence(parent: Browser) -> str:
-    """Opens a new declaration; the address of its form."""
+    """The page of a new declaration; the address of its form."""
     page = parent.insist("GET", "/demandes/nouvelle/absence?autre=1")
     assert page.status == 200, (page.status, page.words()[-500:])
     parent.child = page.found(r'name="enfant" value="([^"]+)"')
@@ -111,15 +116,16 @@ def open_absence(parent: Browser) -> str:
 
 
 def fill_absence(parent: Browser, step: str, day: str) -> None:
-    """Types the declaration: autosave, then its two pages. The recap comes next."""
+    """Types the declaration: two autosaves, then its two pages. The recap comes next."""
     first: Form = {
         "enfant": parent.child,
         "dates_debut": day,
         "dates_fin": day,
         "creneaux": ["CANT", "SOIR1"],
     }
-    page = parent.insist("POST", f"{step}/brouillon?page=1", first)
-    assert page.status == 200, (page.status, page.words()[-500:])
+    for typed in ({"enfant": parent.child}, first):
+        page = parent.insist("POST", f"{step}/brouillon?page=1", typed)
+        assert page.status == 200, (page.status, page.words()[-500:])
     for number, form in ((1, first), (2, {"motif": "familial", "cgu": "oui"})):
         page = parent.insist("POST", f"{step}?page={number}", form)
         assert page.status == 302, (page.status, page.words()[-800:])

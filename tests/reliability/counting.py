@@ -74,7 +74,8 @@ def _history(session: Session, case: Case) -> Iterator[str]:
     answers = session.scalars(select(Answer).where(Answer.case_id == case.id).order_by(Answer.number)).all()
     if [answer.number for answer in answers] != list(range(1, len(answers) + 1)):
         yield f"answers numbered {[answer.number for answer in answers]}"
-    if (case.submitted_at is not None) != bool(answers):
+    # a family may fill several steps before its demande is sent: until then it stays a draft after each of them
+    if (case.submitted_at is not None) != any(answer.status_after != "brouillon" for answer in answers):
         yield f"sent: {case.submitted_at}, with {len(answers)} answers"
     closed = Counter(
         session.scalars(select(Task.node).where(Task.case_id == case.id, Task.closed_at.is_not(None))).all()

@@ -2,7 +2,7 @@
 
 ``DOOM_DIR`` holds one file a program: the name of the step at which it must kill itself, with everything it started.
 Nothing of this is in the product: the steps are functions of the product wrapped here, before it starts. Run as
-``gunicorn tests.reliability.doomed:web()``, ``dramatiq tests.reliability.doomed_worker`` and
+``python -m tests.reliability.doomed_web``, ``dramatiq tests.reliability.doomed_worker`` and
 ``python -m tests.reliability.doomed`` (the clock).
 """
 
@@ -19,10 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-#: What a request does, by endpoint; its moments are *begun*, *run* (the engine), *written* (commit comes next) and
-#: *committed* (no answer was sent).
+#: What a request does, by endpoint; the one that opens a demande does *open*, whatever it sends. Its moments are
+#: *begun*, *run* (the engine), *written* (commit comes next) and *committed* (no answer was sent).
 ACTS = {
-    "cases_family.open_new": "open",
     "cases_family.autosave": "autosave",
     "cases_family.step_post": "page",
     "cases_agent.complete": "take",
@@ -96,11 +95,11 @@ def _wrap(place: str, *, before: Callable[[], None] | None = None, after: Callab
 
 
 def _request_reaches(moment: str) -> None:
-    from flask import has_request_context, request
+    from flask import g, has_request_context, request
 
     if not has_request_context():
         return
-    act = ACTS.get(request.endpoint or "")
+    act = "open" if g.get("opens") else ACTS.get(request.endpoint or "")
     if act == "page" and request.args.get("page") == "verification":
         act = "submit"
     if act == "take" and "decision" in request.form:
@@ -109,9 +108,16 @@ def _request_reaches(moment: str) -> None:
         _reach("web", f"{act}.{moment}")
 
 
+def _opens() -> None:
+    from flask import g
+
+    g.opens = True
+
+
 def web() -> Any:
-    """The application, for gunicorn."""
+    """The application, for ``doomed_web``."""
     _wrap("app.web.requests:Portal.full_dispatch_request", before=lambda: _request_reaches("begun"))
+    _wrap("app.cases.opening:_kept", before=_opens)
     _wrap("app.engine.runtime:Runtime.complete", after=lambda _outcome: _request_reaches("run"))
     # the last thing before the writes that wait and the commit leave together
     _wrap("app.journal:append_pending", after=lambda _nothing: _request_reaches("written"))

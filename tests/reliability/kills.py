@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from app import clock
 from app.accounts.models import Account
 from app.cases.models import Case
-from app.cases.operations import open_case
+from app.cases.opening import open_case
 from app.cases.queries import Who
 from app.engine.bundle import Bundle
 from app.outbox import RESEND_AFTER, OutboxFact

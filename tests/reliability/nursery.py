@@ -1,8 +1,8 @@
 """Starts programs quickly: all is imported once, then each start is a fork. ``python -m tests.reliability.nursery``.
 
 One line of JSON asks for one start, the answer is the number of the process, which leads a group of its own:
-``{"program": "web" | "worker" | "clock", "log": path, "arguments": […], "cold": false}``. *cold* starts the program the
-way it is deployed, from a new interpreter, which takes some seconds.
+``{"program": "web" | "worker" | "clock" | "background", "log": path, "arguments": […], "cold": false}``. *cold* starts
+the program the way it is deployed, from a new interpreter, which takes some seconds.
 """
 
 from __future__ import annotations
@@ -16,16 +16,22 @@ from contextlib import suppress
 from typing import Any
 
 COLD = {
-    "web": ["gunicorn"],
+    "web": ["tests.reliability.doomed_web"],
     "worker": ["dramatiq"],
     "clock": ["tests.reliability.doomed"],
+    "background": ["tests.reliability.doomed_background"],
 }
 
 
 def main() -> None:
     from app import rooms
 
-    for name in ("gunicorn.app.wsgiapp", "gunicorn.workers.gthread", "workers.actors", "workers.clock", *rooms.VIEWS):
+    for name in (
+        "granian.server",
+        "workers.background",
+        "workers.clock",
+        *rooms.VIEWS,
+    ):
         importlib.import_module(name)  # for the children
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: the dead vanish
     print("ready", flush=True)
@@ -65,14 +71,15 @@ def _become(asked: dict[str, Any]) -> None:
 
 
 def _run(program: str) -> int:
-    if program == "web":
-        from gunicorn.app.wsgiapp import run
+    from tests.reliability import doomed, doomed_background, doomed_web
 
-        run()
-        return 0
-    from tests.reliability import doomed
-
-    return doomed.clock() if program == "clock" else doomed.worker()
+    mains = {
+        "web": doomed_web.main,
+        "clock": doomed.clock,
+        "worker": doomed.worker,
+        "background": doomed_background.main,
+    }
+    return mains[program]()
 
 
 if __name__ == "__main__":

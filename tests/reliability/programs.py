@@ -188,14 +188,12 @@ class Town:
             "PORT": str(self.port),
             "DOOM_DIR": str(self.doom),
         }
-        gunicorn = ["--bind", f"127.0.0.1:{self.port}", "--workers", "1", "--threads", "8", "--worker-class", "gthread"]
-        gunicorn += ["--no-control-socket", "--log-level", "warning"]
         worker = ["--processes", "1", "--threads", "4", "--skip-logging"]
         #: seconds for something to happen that needs another program, which may be starting
         self.patience = 120 if cold else 30
         self.nursery = Nursery(self.env, folder)
         self.programs = {
-            "web": Program("web", self.nursery, [*gunicorn, "tests.reliability.doomed:web()"], cold=cold),
+            "web": Program("web", self.nursery, [], cold=cold),
             "worker": Program("worker", self.nursery, [*worker, "tests.reliability.doomed_worker"], cold=cold),
             "clock": Program("clock", self.nursery, cold=cold),
         }

@@ -32,7 +32,7 @@ class Served:
     def tab(self, other: Browser) -> Browser:
         """One more connection of the same person."""
         made = Browser(self.port, other.cookies)
-        made.token = other.token
+        made.token, made.opening = other.token, other.opening
         self.browsers.append(made)
         return made
 

@@ -65,6 +65,7 @@ class Storm:
 
     def _guard(self, life: Callable[[Browser], None], persona: str) -> None:
         browser = Browser(self.town.port)
+        browser.patience = 4 * self.town.patience  # cold, a web process may live less than its first page takes
         try:
             browser.sign_in(persona)
             life(browser)

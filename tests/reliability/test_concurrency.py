@@ -115,6 +115,19 @@ def test_twenty_parents_file_at_once(database: Database, portal: Served, world: 
     assert disagreements(database) == []
 
 
+def test_the_first_saves_of_a_page_open_one_demande(database: Database, portal: Served, world: World) -> None:
+    for number in range(ROUNDS):
+        first = portal.browser(world.camille)
+        step = first.ask("GET", f"/demandes/nouvelle/{SLUG}?autre=1").found(STEP)
+        assert count(database, Case) == number
+        addresses = [f"{step}/brouillon?page=1", f"{step}/questions?page=1", f"{step}?page=1", f"{step}?page=1"]
+        tabs = [(portal.tab(first), address) for address in addresses]
+        acts = [lambda tab=tab, address=address: tab.ask("POST", address, TYPED) for tab, address in tabs]  # type: ignore[misc]
+        assert statuses(at_once(acts)) == [200, 200, 302, 302]
+        assert count(database, Case) == count(database, Draft) == number + 1
+    assert disagreements(database) == []
+
+
 def test_saving_a_page_several_times_at_once_keeps_one_draft(database: Database, portal: Served, world: World) -> None:
     for _ in range(ROUNDS):
         case_id = open_draft(database, world)

@@ -15,7 +15,8 @@ from app import clock, create_app
 from app.cases import machinery
 from app.cases.machinery import fire_due_timers
 from app.cases.models import Answer, Draft
-from app.cases.operations import open_case, runtime
+from app.cases.opening import open_case
+from app.cases.operations import runtime
 from app.cases.queries import Who
 from app.db import Database
 from app.engine.bundle import Bundle

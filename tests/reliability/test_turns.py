@@ -65,3 +65,12 @@ def test_a_writer_that_fails_leaves_its_turn(sqlite_database: Database) -> None:
         with pytest.raises(OperationalError):
             fail()
     assert time.monotonic() - began < 1
+
+
+def test_a_writer_inside_another_is_refused_at_once(sqlite_database: Database) -> None:
+    with (
+        sqlite_database.transaction(),
+        pytest.raises(RuntimeError, match="inside another"),
+        sqlite_database.transaction(),
+    ):
+        raise AssertionError("never here")

@@ -28,7 +28,9 @@ from app.accounts.models import Account, GrantRow, LoginSession, Token
 from app.accounts.operations import open_account
 from app.accounts.sealing import link_token
 from app.agenda.models import Activity
-from app.cases.operations import open_case, save_draft, send_message, submit, visitor_digest
+from app.cases.holding import hold
+from app.cases.opening import open_case
+from app.cases.operations import save_draft, send_message, submit, visitor_digest
 from app.cases.queries import Who, open_case_rows, open_tasks
 from app.cases.steps import step_page
 from app.composition import open_database
@@ -39,7 +41,9 @@ from app.documents.models import Document, Preview
 from app.documents.operations import claim_piece
 from app.documents.storage import new_key, storage_from_url
 from app.families import child_operations
+from app.families.custody_calendars import Rhythm, set_custody
 from app.families.operations import add_adult, create_household
+from app.families.pickup import Named, block_person, name_person
 from app.messages.mails import Mail
 from app.messages.models import Attachment
 from app.messages.operations import write_message
@@ -235,7 +239,13 @@ def _family(session: Session, cast: Cast) -> None:
             child_operations.link_adult(
                 session, SYSTEM, child.id, adults[persona], quality="parent", authority=authority, source=source
             )
+    set_custody(session, SYSTEM, child.id, Rhythm("parity"), source="Jugement du 3 mars 2024")
+    blocked = block_person(
+        session, SYSTEM, child.id, Named("Gontran", "Valombreuse"), source="Ordonnance du 9 mai 2025"
+    )
+    name_person(session, SYSTEM, child.id, Named("Hortense", "Valombreuse", "06 39 98 04 04"), adult_id=adults["owner"])
     cast.ids |= {"child": child.id, "household": homes["home"], "adult": adults["owner"], "school": school}
+    cast.ids["blocked"] = blocked
     cast.ids["activity"] = session.scalars(select(Activity.id).where(Activity.structure_id == school)).one()
 
 
@@ -329,7 +339,10 @@ def _cases(database: Database, cast: Cast) -> None:
     begun_by_visitor = draft(database, visitor, "contact", letter())
     taken = draft(database, owner, "absence", absence_of(cast.ids["child"]) | {"motif": "familial"})
     send(database, owner, taken, absence_of(cast.ids["child"]) | {"motif": "familial"})
-    send(database, Who(person(database, cast.accounts["manager"])), taken, {})
+    manager = person(database, cast.accounts["manager"])
+    send(database, Who(manager), taken, {})
+    with database.transaction() as session:
+        hold(session, manager, open_case_rows(session, taken, lock=True).case, "Recours")
     cast.ids["sign-up"] = draft(database, visitor, "creation-compte", SIGN_UP)
     send(database, visitor, cast.ids["sign-up"], SIGN_UP)
     cases = {

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from tests.rules.cast import Cast, note_writers
 from tests.rules.conftest import Living
 
-ENGINE = {"engine/projection.py", "engine/runtime.py", "engine/incidents.py"}
+ENGINE = {"engine/projection.py", "engine/runtime.py", "engine/instances.py", "engine/incidents.py"}
 
 
 def strangers(seen: set[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -25,6 +25,7 @@ from werkzeug.routing import Rule
 
 from app import create_app, journal, outbox
 from app.db import Database
+from app.engine import instances
 from app.web.requests import Portal
 from tests.rules.cast import VISITOR_TOKEN, VISITORS, Cast, settings_of
 
@@ -144,6 +145,7 @@ BY_NAME: dict[str, str] = {
     "household_id": "household",
     "child_id": "child",
     "adult_id": "adult",
+    "person_id": "blocked",
     "thread_id": "thread",
     "attachment_id": "attachment",
     "mail_id": "mail",
@@ -357,7 +359,7 @@ def rehearsal_of(cast: Cast) -> tuple[Portal, Rehearsal]:
     """The portal over the cast's database, where nothing that is done stays."""
     settings = settings_of(cast.url, cast.folder)
     database = Rehearsal(settings.database_url)
-    database.before_commit += [outbox.write_pending, journal.append_pending]
+    database.before_commit += [instances.write_begun, outbox.write_pending, journal.append_pending]
     return create_app(settings, database), database
 
 

@@ -58,9 +58,9 @@ def test_the_token_of_the_page_is_what_passes(living: Living) -> None:
 
 
 def test_a_get_changes_nothing_but_what_is_said_to_write(cast: Cast, app: Portal) -> None:
-    """A link on another site must not act: the views whose GET writes open a draft, note a read, prepare a secret."""
+    """A link on another site must not act: the views whose GET writes note a read, prepare a secret."""
     writing = {name for name, view in app.view_functions.items() if getattr(view, "writes", False)}
     assert writing == {
-        "accounts_public.enrolment", "cases_family.open_new", "families_agent.health", "families_agent.show",
-        "messages_agent.read", "messages_family.read",
+        "accounts_public.enrolment", "cases_agent.show_health", "families_agent.health", "families_agent.show",
+        "families_child.show", "messages_agent.read", "messages_family.read",
     }  # fmt: skip

@@ -34,14 +34,19 @@ HOSTILE = (
 TYPED: dict[str, str] = {
     "accounts": "civility first_name last_name capacity phone",
     "activities": "label",
+    "age_groups": "label",
     "adults": "civility first_name last_name birth_name mobile work_phone email profession employer street "
     "address_extra postal_code city",
     "answers": "title by_label",
     "attachments": "filename",
+    "bookings": "answer",
     "case_migrations": "reference cause",
     "cases": "title subject owner_name email reason reference",
-    "child_health": "allergy_note meal_note",
+    "child_health": "allergy_note meal_note doctor_name",
+    "custody_calendars": "source",
+    "pickup_persons": "first_name last_name source",
     "children": "first_name last_name level",
+    "closures": "words",
     "commune": "name address phone email opening_hours service_name welcome publication_director host legal_notice "
     "terms_of_use privacy_notice dpo_name dpo_email dpo_phone dpo_address accessibility_auditor accessibility_failures "
     "accessibility_derogations accessibility_exemptions accessibility_contact postal_code",
@@ -173,7 +178,16 @@ CODES = frozenset(
     {
         *("attempts", "bundles", "chores", "commune_logo", "instances", "journal_head", "outbox", "subscriptions"),
         *("timers", "upload_keys", "account_tokens", "family_words", "grants", "recovery_codes", "task_keys"),
-        *("authorisations", "drafts", "previews", "migration_mappings", "procedure_scenario_runs"),
+        *(
+            "authorisations",
+            "child_vaccinations",
+            "booking_events",
+            "drafts",
+            "enrolments",
+            "previews",
+            "migration_mappings",
+            "procedure_scenario_runs",
+        ),
     }
 )
 

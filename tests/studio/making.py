@@ -9,6 +9,8 @@ from app import clock
 from app.accounts.models import Account, GrantRow
 from app.db import Database, fold, new_id
 from app.policy import Actor
+from app.studio import migrating, undoing
+from app.studio.models import MigrationBatch
 from tests.cases.making import World, make_world
 
 
@@ -51,3 +53,16 @@ def make_studio(database: Database) -> Studio:
             world.actor(session, omar),
             world.actor(session, world.nadia),
         )
+
+
+def undo(database: Database, actor: Actor, batch_id: uuid.UUID) -> tuple[int, list[tuple[str, str]]]:
+    """« Défaire cette migration », to its end: how many demandes came back, and (reference, why) of the others."""
+    with database.transaction() as session:
+        before = migrating.progress(session, batch_id)["reverted"]
+        undoing.ask(session, actor, session.get_one(MigrationBatch, batch_id))
+    for _ in range(20):
+        undoing.take_back(database, actor, batch_id)
+    with database.transaction(read_only=True) as session:
+        assert session.get_one(MigrationBatch, batch_id).ended_at is not None
+        back = migrating.progress(session, batch_id)["reverted"] - before
+        return back, list(migrating.stayed_of(session, batch_id, "migrated"))

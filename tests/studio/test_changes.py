@@ -218,6 +218,8 @@ def test_flows_that_only_change_number_change_nothing_for_people() -> None:
         (toml(('titre = "Déclarer l’absence d’un enfant"', 'titre = "Absence"')), "Le titre passe de « Déclarer "
             "l’absence d’un enfant » à « Absence »."),
         (toml(("ordre = 10", "ordre = 20")), "La place dans le catalogue passe de « 10 » à « 20 »."),
+        (toml(("conservation_mois = 36", "conservation_mois = 12")), "Le nombre de mois pendant lesquels une demande "
+            "terminée est gardée passe de « 36 » à « 12 »."),
         (toml(("ordre = 10", "ordre = 10\ncompte = false")), "Un compte n’est plus nécessaire."),
         (toml(("ordre = 10", "ordre = 10\nsecond_lecteur = true")), "La publication demande maintenant l’accord "
             "d’une seconde personne."),

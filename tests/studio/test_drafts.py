@@ -189,7 +189,19 @@ def test_a_new_demarche_starts_complete_and_valid_and_is_seen_by_nobody(database
             drafts.new_procedure(session, studio.omar, SLUG, title)
 
 
-@pytest.mark.parametrize("slug", ["", "a", "Goûter", "nouvelle", "../x", "a" * 70, "-x-", "x/y"])
+def test_an_identifier_is_made_of_the_title_when_none_is_given(database) -> None:
+    studio = make_studio(database)
+    with database.transaction() as session:
+        made = drafts.new_procedure(session, studio.iris, "", "Goûter d’été : s’inscrire !")
+        assert made.slug == "gouter-d-ete-s-inscrire"
+        with pytest.raises(Refused, match="déjà cet identifiant") as refused:
+            drafts.new_procedure(session, studio.iris, "", "Goûter d’été, s’inscrire")
+        assert refused.value.field == "slug"
+        with pytest.raises(Refused, match="sert d’adresse"):
+            drafts.new_procedure(session, studio.iris, "", "2026 !")
+
+
+@pytest.mark.parametrize("slug", ["a", "Goûter", "nouvelle", "../x", "a" * 70, "-x-", "x/y"])
 def test_an_identifier_that_cannot_be_an_address_is_refused(database, slug: str) -> None:
     studio = make_studio(database)
     with database.transaction() as session, pytest.raises(Refused) as refused:

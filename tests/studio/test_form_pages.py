@@ -111,8 +111,8 @@ def test_a_question_is_added_moved_copied_and_removed(database, iris) -> None:
     "kind",
     [
         "text", "long_text", "integer", "decimal", "money", "date", "date_range", "time", "email", "phone", "address",
-        "yes_no", "choice", "choices", "consent", "child", "children", "adult", "structure", "activity", "slots",
-        "piece", "group", "decision", "info",
+        "yes_no", "choice", "choices", "consent", "child", "children", "adult", "person", "structure", "activity",
+        "slots", "piece", "group", "decision", "info",
     ],
 )  # fmt: skip
 def test_each_type_is_right_when_added_opens_and_is_saved_as_it_was(database, iris, kind) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -19,7 +21,9 @@ from app.procedures.operations import publish
 from app.studio import migrating
 from app.studio.models import CaseMigration, MigrationBatch
 from tests.cases.making import SLUG, answer_family, case_of, file_case, make_bundle, open_draft, open_task, sign_in
-from tests.studio.making import Studio, make_studio
+from tests.conftest import settings_for
+from tests.studio.making import Studio, make_studio, undo
+from workers.treatment import treat_due
 
 HERE = f"/admin/demarches/{SLUG}/dossiers"
 
@@ -206,7 +210,7 @@ def test_a_migration_is_undone_for_the_demandes_that_have_not_moved(database, ne
     batch = migrate(database, studio, source, target)
     assert case_of(database, still).status == "traitement"
     finish(database, new_client, studio, moved)
-    assert migrating.revert_all(database, studio.iris, batch)[0] == 1
+    assert undo(database, studio.iris, batch)[0] == 1
     assert lines(database, batch) == {still: "reverted", moved: "migrated"}
     now = case_of(database, still)
     assert (now.version_id, now.status, open_task(database, still).node) == (source.id, "en_attente", "prendre")
@@ -215,7 +219,7 @@ def test_a_migration_is_undone_for_the_demandes_that_have_not_moved(database, ne
     finish(database, new_client, studio, still)
 
 
-def test_the_pages_try_choose_migrate_follow_and_undo(database, new_client) -> None:
+def test_the_pages_try_choose_migrate_follow_and_undo(database, new_client, tmp_path: Path) -> None:
     studio = make_studio(database)
     for _ in range(3):
         file_case(database, studio.world)
@@ -225,9 +229,18 @@ def test_the_pages_try_choose_migrate_follow_and_undo(database, new_client) -> N
     page = iris.get(f"{HERE}/migration?version=1").text
     assert "cette étape n’existe plus" in page
     assert "Migrer 3" not in page
+    assert '<option value="">Choisir l’étape</option>' in page, "nothing is chosen for her"
     chosen = {"version": "1", "etape": "prendre", "vers": "accueillir"}
+    page = iris.get(iris.post(f"{HERE}/migration/choix", data={**chosen, "vers": ""}).location).text
+    assert "Choisissez d’abord l’étape" in page
+    assert "» reprend à" not in page
     page = iris.get(iris.post(f"{HERE}/migration/choix", data=chosen).location).text
-    assert "reprend à" in page
+    assert "» reprend à" in page
+    page = iris.get(iris.post(f"{HERE}/migration/choix", data={**chosen, "oublier": "1"}).location).text
+    assert "Votre choix est oublié" in page
+    assert "» reprend à" not in page
+    page = iris.get(iris.post(f"{HERE}/migration/choix", data=chosen).location).text
+    assert "» reprend à" in page
     assert "Migrer 3\u00a0demandes" in page
     answer = iris.post(f"{HERE}/migration", data={"version": "1"})
     assert answer.status_code == 303
@@ -241,8 +254,13 @@ def test_the_pages_try_choose_migrate_follow_and_undo(database, new_client) -> N
     assert "Terminée" in shown.text
     assert "Refresh" not in shown.headers
     assert "Camille" not in shown.text
-    page = iris.get(iris.post(f"{HERE}/migrations/retour", data={"lot": str(batch)}).location).text
-    assert "3\u00a0demandes sont revenues" in page
+    undone = iris.post(f"{HERE}/migrations/retour", data={"lot": str(batch)})
+    assert "En cours" in iris.get(undone.location).text
+    assert iris.post(f"{HERE}/migrations/retour", data={"lot": str(batch)}).status_code == 409
+    treat_due(database, settings_for(str(database.engine.url), tmp_path))
+    page = iris.get(undone.location).text
+    assert "Terminée" in page
+    assert "Revenues en arrière 3 " in " ".join(re.sub(r"<[^>]+>", " ", page).split())
     assert iris.get(f"{HERE}/migrations?lot={uuid.uuid4()}").status_code == 404
     nadia = sign_in(new_client(), database, studio.world.nadia)
     for address in ("migration", "migrations"):

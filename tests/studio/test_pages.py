@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -205,7 +206,7 @@ def test_an_unknown_variable_in_a_message_is_refused_and_what_was_typed_is_kept(
     assert "Votre {cantine} est prête." in page.text
     assert revision(database) == 1
     assert iris.post(address, data={**given, "body": "Votre demande {reference} est prête."}).status_code == 303
-    assert iris.post(address, data={**given, "body": ""}).status_code == 422
+    assert iris.post(address, data={**given, "revision": "2", "body": ""}).status_code == 422
     assert revision(database) == 2
 
 
@@ -251,6 +252,7 @@ def test_a_new_demarche_goes_from_nothing_to_the_catalogue(database, new_client)
     made = iris.post("/admin/demarches/nouvelle", data={"title": "Goûter", "slug": "gouter", "category": "contact"})
     assert made.location == "/admin/demarches/gouter/diagramme"
     assert "gouter" not in new_client().get("/").text
+    assert "Pas encore de version" in iris.get("/admin/demarches/gouter/versions").text
     verified(database, "gouter")
     assert "tout est nouveau" in iris.get("/admin/demarches/gouter/publication").text
     note = {"revision": "1", "version": "", "note": ""}
@@ -442,3 +444,17 @@ def test_closed_dates_are_told_in_the_list(database, new_client) -> None:
     iris = signed(new_client, database, studio.iris)
     assert "Fermée" in iris.get("/admin/demarches").text
     assert "ouvre le 1er\u00a0mai 2090" in new_client().get(f"/demarches/{SLUG}").text
+
+
+def test_a_step_leads_to_its_form_and_the_form_back_to_its_steps(database, new_client) -> None:
+    studio = make_studio(database)
+    iris = signed(new_client, database, studio.iris)
+    open_draft(iris)
+    page = iris.get(f"{HERE}/diagramme").text
+    data = json.loads(re.findall(r'<script type="application/json">(.*?)</script>', page, re.S)[0])
+    assert {each["name"]: each["url"] for each in data["catalogue"]["forms"]} == {
+        name: f"{HERE}/formulaires/{name}" for name in ("decision", "demande")
+    }
+    for address in (f"{HERE}/formulaires/demande", f"{HERE}/formulaires"):
+        for step in ("saisir", "completer"):
+            assert f'href="{HERE}/diagramme#element={step}"' in iris.get(address).text

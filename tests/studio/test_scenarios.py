@@ -53,6 +53,20 @@ def report(*, passed: bool, message: str = "refusé") -> dict[str, Any]:
     }
 
 
+OTHER = "scenarios/une-autre.toml"
+BOTH = {
+    "stories": [{"path": path, "title": "Une demande", "passed": True, "message": ""} for path in (PATH, OTHER)],
+    "coverage": {"saisir": 2},
+    "uncovered": {},
+}
+
+
+def results(database: Database) -> dict[str, bool | None]:
+    with database.transaction(read_only=True) as session:
+        draft = drafts.the_draft(session, SLUG)
+        return {line.path: line.passed for line in stories.lines(draft, drafts.files_of(draft))}
+
+
 def keep(database: Database, revision: int, kept: dict[str, Any]) -> None:
     with database.transaction() as session:
         stories.store(session, drafts.the_draft(session, SLUG).id, revision, kept)
@@ -201,6 +215,40 @@ def test_publication_waits_for_the_stories(database, stored, behind, sentence) -
             return
         with pytest.raises(Refused, match=sentence):
             publication.publish_draft(session, studio.iris, SLUG, "", revision=revision, seen=seen)
+
+
+def test_the_results_of_the_others_stand_when_only_a_story_changed(database) -> None:
+    studio = make_studio(database)
+    revision, _ = with_story(database, studio)
+    with database.transaction() as session:
+        revision = stories.save_story(session, studio.iris, SLUG, OTHER, STORY, revision)
+    keep(database, revision, BOTH)
+    assert results(database) == {PATH: True, OTHER: True}
+    with database.transaction() as session:
+        revision = stories.save_story(session, studio.iris, SLUG, PATH, STORY + 'refus = "non"\n', revision)
+    assert results(database) == {PATH: None, OTHER: True}
+    assert blocked(database) == ["Le scénario «\u00a0Une demande\u00a0» n’a pas été joué depuis qu’il a changé."]
+    with database.transaction(read_only=True) as session:
+        assert "coverage" not in drafts.the_draft(session, SLUG).scenario_report, "what they meet together is not known"
+    with database.transaction() as session:
+        revision = drafts.save_files(session, studio.iris, SLUG, {PATH: None}, revision)
+    assert (results(database), blocked(database)) == ({OTHER: True}, [])
+    with database.transaction() as session:
+        settings = drafts.files_of(drafts.the_draft(session, SLUG))["demarche.toml"]
+        changes = {"demarche.toml": settings + b"# autre\n", OTHER: STORY.encode()}
+        revision = drafts.save_files(session, studio.iris, SLUG, changes, revision)
+    assert results(database) == {OTHER: None}, "the démarche is not the same"
+    assert "rejoués depuis le dernier changement" in blocked(database)[0]
+
+
+def test_a_story_that_changes_while_they_are_played_is_played_again(database) -> None:
+    studio = make_studio(database)
+    revision, _ = with_story(database, studio)
+    with database.transaction() as session:
+        moved = stories.save_story(session, studio.iris, SLUG, PATH, STORY + 'refus = "non"\n', revision)
+    keep(database, revision, report(passed=True))
+    assert results(database) == {PATH: None}, "what was played is another text"
+    assert moved > revision
 
 
 def test_an_obsolete_story_no_longer_forbids_until_its_text_changes(database) -> None:

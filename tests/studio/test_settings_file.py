@@ -82,6 +82,9 @@ def test_nothing_removes_the_key_and_the_section_that_it_leaves_empty() -> None:
         ({"titre": ""}, "manque"),
         ({"deposants": "n’importe qui"}, "deposants"),
         ({"brouillon_jours": 0}, "brouillon_jours"),
+        ({"conservation_mois": 2}, "conservation_mois » est un nombre de mois entre 3 et 120"),
+        ({"conservation_mois": 121}, "conservation_mois"),
+        ({"conservation_mois": "deux ans"}, "un nombre entier attendu"),
     ],
 )
 def test_what_would_be_wrong_is_refused_with_its_sentence(changes, sentence) -> None:

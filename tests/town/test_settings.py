@@ -17,8 +17,10 @@ from app.db import Database
 from app.errors import Forbidden, Refused
 from app.journal import JournalEntry
 from app.policy import SYSTEM, Actor, Grant, Permission
+from app.public_holidays import REGIMES
 from app.town import operations, queries
 from app.town.settings import TownSettings, accessibility_status
+from forms.town import TownForm
 
 TODAY = date(2026, 11, 20)
 
@@ -318,3 +320,9 @@ def test_who_manages_one_structure_changes_that_one(database: Database) -> None:
             operations.change_structure(session, actor, other.id, code="EE", name="Prise", kind="ecole")
         with pytest.raises(Forbidden):
             operations.create_structure(session, actor, code="ZZ", name="Autre", kind="ecole")
+
+
+def test_the_form_offers_every_calendar_of_holidays() -> None:
+    choices = TownForm.holidays.kwargs["choices"]
+    assert [value for value, *_ in choices] == list(REGIMES)
+    assert [label for _, label, *_ in choices] == list(REGIMES.values())

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, render_template, render_template_string
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, Undefined
 
-from app.web import assets, filters, headers, theme
+from app.web import assets, components, filters, headers, theme
 from app.web.styleguide import styleguide_context
 
 ROOT = Path(__file__).parents[2]
@@ -21,15 +21,17 @@ SIGN_IN = (
 )
 
 
-def make_portal(colours: tuple[str, str] = ("", "")) -> Flask:
+def make_portal(colours: tuple[str, str] = ("", ""), *, undefined: type[Undefined] = Undefined) -> Flask:
     """A Flask application that renders ``styleguide.html`` at /guide and any source given to ``render``."""
     app = Flask("app", root_path=str(ROOT / "app"), template_folder="web/templates", static_folder=None)
+    app.jinja_env.undefined = undefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.secret_key = "only for these tests"
     app.jinja_env.globals["csrf_token"] = lambda: "jeton"
     for part in (assets, filters, headers):
         part.install(app)
     theme.install(app, lambda: colours)
+    components.install(app)
 
     @app.context_processor
     def commune() -> dict[str, Any]:
@@ -51,13 +53,11 @@ def make_portal(colours: tuple[str, str] = ("", "")) -> Flask:
 
 
 def render(app: Flask, source: str, **context: Any) -> str:
-    """The HTML of a template given as text, which imports the components as ``ui``."""
+    """The HTML of a template given as text."""
     with app.test_request_context("/"):
-        return render_template_string("{% import 'components/ui.html' as ui %}" + source, **context)
+        return render_template_string(source, **context)
 
 
 def make_strict_portal() -> Flask:
     """The same, where a variable that a template names and nobody gave is an error."""
-    app = make_portal()
-    app.jinja_env.undefined = StrictUndefined
-    return app
+    return make_portal(undefined=StrictUndefined)

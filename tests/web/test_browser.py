@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -13,7 +14,7 @@ from tests.journeys.axe import assert_accessible, violations
 from tests.journeys.browser import served
 from tests.web.pages import SIGN_IN, make_portal
 
-FORM = """{% extends 'layouts/family.html' %}{% import 'components/ui.html' as ui %}
+FORM = """{% extends 'layouts/family.html' %}
 {% block title %}Absence{% endblock %}{% block content %}
 <form class="form" method="post" action="/form" data-autosave="/brouillon" data-refresh="/form">
 <input type="hidden" name="csrf_token" value="{{ token }}">
@@ -25,7 +26,15 @@ FORM = """{% extends 'layouts/family.html' %}{% import 'components/ui.html' as u
 <label for="precision">Précisez</label>
 <input class="ds-input" id="precision" name="precision"></div></div>{% endif %}
 <div class="field" data-field="note"><div class="ds-field"><label for="note">Note</label>
-<textarea class="ds-input" id="note" name="note" data-count="20"></textarea></div></div>
+<textarea class="ds-input" id="note" name="note" data-count="20">{{ note }}</textarea></div></div>
+<div class="field" data-field="accord"><div class="ds-field">
+<input class="ds-input" type="checkbox" id="accord" name="accord"><label for="accord">J’accepte</label></div></div>
+<div class="field" data-field="enfants"><fieldset>{% for row in '01' %}<div class="fields">
+<div class="field" data-field="prenom"><input name="enfants-{{ row }}-prenom" aria-label="Prénom {{ row }}"
+ value="{{ typed['enfants-' ~ row ~ '-prenom'] }}"></div>
+{% if typed['enfants-' ~ row ~ '-prenom'] %}<div class="field" data-field="regime">
+<input name="enfants-{{ row }}-regime" aria-label="Régime {{ row }}"></div>{% endif %}
+</div>{% endfor %}</fieldset></div>
 <div class="field" data-field="secret"><div class="ds-field">
 <label for="secret">Mot de passe</label>
 <input class="ds-input" id="secret" name="secret" type="password">
@@ -44,6 +53,8 @@ class Desk:
         self.submissions: list[str] = []
         self.answer = 200
         self.delays: list[float] = []
+        self.drawing = threading.Event()
+        self.drawing.set()
 
 
 def make_form_app(desk: Desk) -> Flask:
@@ -55,7 +66,11 @@ def make_form_app(desk: Desk) -> Flask:
         if request.method == "POST" and request.headers.get("X-Requested-With") != "fetch":
             time.sleep(0.4)
             desk.submissions.append(request.form.get("suite", ""))
-        return render_template_string(FORM, motif=request.form.get("motif"), token="ancien")
+        typed = request.form
+        assert desk.drawing.wait(20)
+        return render_template_string(
+            FORM, motif=typed.get("motif"), note=typed.get("note"), typed=typed, token="ancien"
+        )
 
     @app.post("/brouillon")
     def draft() -> Response | tuple[str, int]:
@@ -71,7 +86,7 @@ def make_form_app(desk: Desk) -> Flask:
         if request.form["email"] != "camille@exemple.fr":
             return render_template_string(SIGN_IN)
         session["back"], desk.answer = True, 200
-        return render_template_string(FORM, motif="", token="nouveau")
+        return render_template_string(FORM, motif="", typed={}, token="nouveau")
 
     return app
 
@@ -173,6 +188,38 @@ def test_an_answer_redraws_what_depends_on_it_and_keeps_what_is_typed(form_page:
     form_page.select_option("#motif", "autre")
     expect(form_page.get_by_label("Précisez")).to_be_visible()
     expect(form_page.locator("#motif")).to_be_focused()
+
+
+def test_what_is_answered_while_the_questions_are_drawn_again_stays(form_page: Page, desk: Desk) -> None:
+    box = form_page.locator("#accord").element_handle()
+    desk.drawing.clear()
+    form_page.select_option("#motif", "autre")
+    form_page.check("#accord")
+    form_page.fill("#note", "fièvre")
+    form_page.locator("#note").blur()
+    desk.drawing.set()
+    expect(form_page.get_by_label("Précisez")).to_be_visible()
+    expect(form_page.locator("#accord")).to_be_checked()
+    expect(form_page.locator("#note")).to_have_value("fièvre")
+    assert box.evaluate("box => box.isConnected")  # a finger that was on it still is
+
+
+def test_only_the_last_drawing_of_the_questions_counts(form_page: Page, desk: Desk) -> None:
+    desk.drawing.clear()
+    with form_page.expect_event("requestfailed"):  # the first is given up
+        form_page.select_option("#motif", "autre")
+        form_page.select_option("#motif", "maladie")
+    desk.drawing.set()
+    form_page.wait_for_load_state("networkidle")
+    expect(form_page.get_by_label("Précisez")).to_have_count(0)
+
+
+def test_each_row_of_a_group_gets_its_own_questions(form_page: Page) -> None:
+    form_page.fill("input[name=enfants-1-prenom]", "Inès")
+    form_page.select_option("#motif", "autre")
+    expect(form_page.get_by_label("Régime 1")).to_be_visible()
+    expect(form_page.get_by_label("Régime 0")).to_have_count(0)
+    expect(form_page.locator("input[name=enfants-1-prenom]")).to_have_value("Inès")
 
 
 def test_the_count_and_the_password_rules_follow_the_typing(form_page: Page) -> None:

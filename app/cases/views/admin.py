@@ -9,6 +9,7 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from app.cases import journal_words
 from app.cases.machinery import retry_incidents
 from app.cases.oversight import OBJECTS, ROOMS, Asked, journal_page, open_incidents
 from app.engine.runtime import NotWaiting
@@ -60,7 +61,11 @@ def _journal(**context: Any) -> ResponseReturnValue:
     kept = {name: value for name in KEPT if (value := _printable(request.args.get(name, ""))[:200])}
     # an action chosen in a line of the table stays in the list of choices
     known = dict(ROOMS)
-    rooms = [("", "Toutes"), *ROOMS, *([] if asked.action in ("", *known) else [(asked.action, asked.action)])]
+    rooms = [
+        ("", "Toutes"),
+        *ROOMS,
+        *([] if asked.action in ("", *known) else [(asked.action, journal_words.action(asked.action))]),
+    ]
     return render_template(
         "cases/admin_journal.html",
         asked=asked,
@@ -68,6 +73,7 @@ def _journal(**context: Any) -> ResponseReturnValue:
         kept=kept,
         rooms=rooms,
         objects=OBJECTS,
+        words=journal_words,
         continued=before,
         **context,
     )

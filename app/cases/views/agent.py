@@ -1,125 +1,70 @@
-"""The agents' pages: the inbox, a demande with its step in hand, taking, giving back and assigning tasks."""
+"""The agents' pages: a demande with its step in hand, taking, giving back and assigning tasks."""
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask import flash, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from app import clock
-from app.cases import inbox
 from app.cases.assigning import assign, release, take
 from app.cases.casework import (
+    ask_threads,
     history,
     journey,
     last_sendings,
     pieces_named,
     proposed_changes,
+    stamp_of,
     step_in_hand,
     threads_about,
 )
-from app.cases.inbox import NO_STRUCTURE, Filters, colleagues
+from app.cases.inbox import colleagues
 from app.cases.models import Answer, Case
 from app.cases.operations import done_message, save_draft, submit, task_in_turn
-from app.cases.presentation import STATUS_WORDS
-from app.cases.queries import Opened, Who, agents_case, agents_open_case, answers_of, open_tasks
-from app.cases.steps import StepPage, step_page
+from app.cases.queries import (
+    Opened,
+    Who,
+    agents_case,
+    agents_open_case,
+    answers_of,
+    ask_case,
+    ask_whole_case,
+    open_tasks,
+)
+from app.cases.retention import erased_on
+from app.cases.steps import StepPage, agents_step_page
 from app.cases.views.faults import step_failed, undone
 from app.documents.models import Document, Preview
 from app.documents.previews import preview_of
-from app.documents.queries import CasePiece, current_state, pieces_of
+from app.documents.queries import CasePiece, ask_pieces, current_state, pieces_of
 from app.documents.uploads import attach_uploads, receive_uploads
 from app.engine.models import Task
 from app.engine.runtime import NotWaiting, Outcome
 from app.engine.steps import EngineFault
 from app.errors import NotFound, Refused
+from app.families.consents import read_health
 from app.policy import FAMILY_LANE, Permission, require
-from app.procedures.queries import Content, all_procedures, content_of
-from app.town.queries import structure_names, structures
-from app.web.guards import blueprint
+from app.procedures.queries import Content, content_of
+from app.town.queries import structure_names
+from app.web.guards import blueprint, writes
 from app.web.identity import current_actor
 from app.web.requests import db, undo
 from forms import StepForm
 
 bp = blueprint("cases_agent", __name__, audience="agent", url_prefix="/agent")
 
-TAB_LABELS = {"a-prendre": "À prendre", "mes-taches": "Mes tâches", "equipe": "Équipe"}
-STATUSES = ("en_attente", "traitement")
-SLUG = re.compile(r"[a-z0-9-]{1,60}")
 DONE = {
     "clos": "La demande est terminée. La famille est prévenue.",
     "refuse": "La demande est refusée. La famille est prévenue.",
     "traitement": "C’est enregistré. La demande est en traitement.",
 }
-
-
-# -- the inbox -------------------------------------------------------------------------------------------------------
-
-
-@bp.get("/taches", endpoint="inbox")
-def show_inbox() -> ResponseReturnValue:
-    """What waits for this agent's roles: three lists, filters, a search over all three."""
-    actor = current_actor()
-    require(actor, Permission.TASK_WORK)
-    tab = request.args.get("onglet", "")
-    tab = tab if tab in inbox.TABS else "a-prendre"
-    filters, text = _filters(), request.args.get("q", "").strip()[:100]
-    if text:
-        shown = inbox.found(db(), actor, text, filters)
-    else:
-        shown = inbox.page(db(), actor, tab, filters, request.args.get("apres", "")[:100])
-    kept = {"demarche": filters.procedure, "statut": filters.status, "structure": filters.structure}
-    kept = {name: value for name, value in kept.items() if value}
-    return render_template(
-        "cases/agent_inbox.html",
-        tab=tab,
-        tabs=_tabs(tab if not text else "", inbox.counts(db(), actor), kept),
-        shown=shown,
-        text=text,
-        filters=filters,
-        kept=kept,
-        procedures=[(each.slug, each.title) for each, _ in all_procedures(db())],
-        statuses=[(status, STATUS_WORDS[status]) for status in STATUSES],
-        places=_places(),
-        names=structure_names(db()),
-        continued=bool(request.args.get("apres")),
-    )
-
-
-def _filters() -> Filters:
-    """The filters of the address; a mangled one is as if it were not there."""
-    structure = request.args.get("structure", "")
-    if structure != NO_STRUCTURE:
-        try:
-            structure = str(uuid.UUID(structure)) if structure else ""
-        except ValueError:
-            structure = ""
-    status, slug = request.args.get("statut", ""), request.args.get("demarche", "")
-    return Filters(slug if SLUG.fullmatch(slug) else "", status if status in STATUSES else "", structure)
-
-
-def _tabs(current: str, counts: dict[str, int], kept: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "label": label,
-            "url": url_for("cases_agent.inbox", onglet=tab, **kept),
-            "current": tab == current,
-            "count": "99+" if counts[tab] >= inbox.COUNTED else counts[tab],
-        }
-        for tab, label in TAB_LABELS.items()
-    ]
-
-
-def _places() -> list[tuple[str, str]]:
-    """The structures this agent works for; no filter when there is only one."""
-    held = current_actor().structures(Permission.TASK_WORK)
-    mine = [(str(each.id), each.name) for each in structures(db()) if held is None or each.id in held]
-    return [*mine, (NO_STRUCTURE, "Sans structure")] if len(mine) > 1 else []
 
 
 # -- a demande -------------------------------------------------------------------------------------------------------
@@ -132,8 +77,38 @@ def show(case_id: uuid.UUID) -> ResponseReturnValue:
     return _page(step_in_hand(current_actor(), found), [each.task for each in found if each.task is not None])
 
 
+def _ask(session: Session, case_id: uuid.UUID) -> None:
+    """What this page reads of a demande whatever it is: in one trip with the session."""
+    for ask in (ask_whole_case, ask_pieces, ask_threads):
+        ask(session, case_id)
+
+
+show.ahead = _ask  # type: ignore[attr-defined]  # read by Portal
+
+
+@bp.get("/demandes/<uuid:case_id>/sante", endpoint="show_health")
+@writes
+def show_health(case_id: uuid.UUID) -> ResponseReturnValue:
+    """The same page with what the child's file says of his health today; opening it is noted in the journal (R-73)."""
+    actor = current_actor()
+    found = agents_open_case(db(), actor, case_id)
+    require(actor, Permission.HEALTH_READ)
+    opened = step_in_hand(actor, found)
+    if opened.case.child_id is None or not any(change.health for change in proposed_changes(db(), opened) or ()):
+        raise NotFound
+    read_health(db(), actor, opened.case.child_id)
+    return _page(opened, [each.task for each in found if each.task is not None], health=True)
+
+
 def _page(
-    opened: Opened, tasks: Sequence[Task], step: StepPage | None = None, form: StepForm | None = None, status: int = 200
+    opened: Opened,
+    tasks: Sequence[Task],
+    step: StepPage | None = None,
+    form: StepForm | None = None,
+    status: int = 200,
+    *,
+    health: bool = False,
+    moved: bool = False,
 ) -> ResponseReturnValue:
     actor, case, task = current_actor(), opened.case, opened.task
     content = content_of(db(), case.bundle_hash)
@@ -142,8 +117,8 @@ def _page(
         step = _step(opened)
         form = step.form()
     answers = answers_of(db(), case.id)
+    proposed = proposed_changes(db(), opened)
     pieces = _pieces(case, content, answers)
-    beside = _beside(pieces)
     return render_template(
         "cases/agent_case.html",
         case=case,
@@ -156,16 +131,20 @@ def _page(
         draft_saved_at=opened.draft.updated_at if opened.draft else None,
         settings=content.settings,
         sendings=last_sendings(answers),
-        proposed=proposed_changes(db(), opened),
+        proposed=proposed,
+        stamp=stamp_of(proposed) if proposed else "",
+        health=health,
+        may_read_health=actor.can(Permission.HEALTH_READ),
+        moved=moved,
         history=history(case, answers),
         journey=journey(db(), opened, content, tasks),
         pieces=pieces,
-        beside=beside,
+        beside=_beside(pieces),
         states={piece.id: current_state(piece.state, piece.valid_until) for piece in pieces},
         threads=threads_about(db(), case.id) if actor.can(Permission.MESSAGE_ANSWER, case.structure_id) else (),
         structure=structure_names(db()).get(case.structure_id) if case.structure_id else None,
+        erased_on=erased_on(db(), case),
         now=clock.now(),
-        today=clock.today(),
     ), status
 
 
@@ -201,10 +180,7 @@ def _beside(pieces: Sequence[CasePiece]) -> tuple[Document, Sequence[Preview]] |
 
 
 def _step(opened: Opened) -> StepPage:
-    """The agent's form, blank: what an earlier decision wrote under the same names is not an answer to this one."""
-    step = step_page(db(), Who(current_actor()), opened)
-    decided = {name for spec in step.definition.fields() if spec.type == "decision" for name in spec.produced()}
-    return replace(step, known={name: value for name, value in step.known.items() if name not in decided})
+    return agents_step_page(db(), Who(current_actor()), opened)
 
 
 def _load(case_id: uuid.UUID, task_id: uuid.UUID, *, lock: bool = False) -> Opened:
@@ -249,6 +225,7 @@ def complete(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
 
 
 complete.prepare = _prepare  # type: ignore[attr-defined]  # read by Portal: file work happens before the transaction
+complete.ahead = partial(ask_case, lock=True)  # type: ignore[attr-defined]  # read by Portal: in one trip with the session
 
 
 def _send_form(opened: Opened) -> ResponseReturnValue:
@@ -256,13 +233,17 @@ def _send_form(opened: Opened) -> ResponseReturnValue:
     form = step.form(formdata=request.form, files=request.files)
     case, prepared = opened.case, g.get("prepared")
     refusals = attach_uploads(db(), current_actor(), form, prepared, case_id=case.id, household_id=case.household_id)
-    if form.wants_row_change():
-        return _again(opened, step, form, 200)
-    valid = form.validate()
+    unseen = form.unseen(request.form)
+    valid = bool(unseen) or form.validate()
     for name, message in refusals:
         form.add_error(name, message)
+    if form.wants_row_change() or (valid and unseen and not refusals):
+        return _again(opened, step, form, 200)
     if not valid or refusals:
         return _again(opened, step, form, 422)
+    seen = request.form.get("dossier_vu", "")
+    if seen and seen != stamp_of(proposed_changes(db(), opened)):
+        return _page(opened, open_tasks(db(), case.id), step, form, 409, moved=True)
     values = form.values()
     try:
         outcome = submit(db(), Who(current_actor()), opened, values, step.told(values))
@@ -311,6 +292,17 @@ def autosave(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
     draft = save_draft(db(), Who(current_actor()), opened, form.partial(), page=0)
     local = clock.in_paris(draft.updated_at)
     return jsonify(saved_at=f"à {local.hour}\u00a0h\u00a0{local:%M}")
+
+
+@bp.post("/demandes/<uuid:case_id>/etapes/<uuid:task_id>/questions", endpoint="questions")
+def refresh(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
+    """The page again with the questions that the answers call for, as portal.js asks for them. Judges nothing."""
+    opened = _load(case_id, task_id)
+    if opened.task is None or opened.task.closed_at is not None:
+        return _already_done(opened)
+    step = _step(opened)
+    task_in_turn(db(), Who(current_actor()), opened)
+    return _again(opened, step, step.form(formdata=request.form), 200)
 
 
 # -- in whose hands --------------------------------------------------------------------------------------------------

@@ -5,46 +5,49 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from flask import Response, flash, g, jsonify, redirect, render_template, request, url_for
+from flask import flash, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from app import clock
 from app.cases.acknowledgement import acknowledgement_of
-from app.cases.operations import abandon, open_case, save_draft, send_message, submit, visitor_digest
+from app.cases.opening import as_promised, ask_promised, check_filer, is_open, promised_case
+from app.cases.operations import abandon, done_message, save_draft, send_message, submit, visitor_digest
 from app.cases.presentation import next_step, stages, timeline
 from app.cases.queries import (
     Opened,
     Who,
     answers_of,
+    ask_case,
     awaited_messages,
-    draft_of,
     may_abandon,
-    open_case_rows,
     open_tasks,
     their_case,
 )
-from app.cases.steps import StepPage, step_page
+from app.cases.retention import erased_on
+from app.cases.steps import StepPage, page_asked, step_page
 from app.cases.views.faults import engine_fault, step_failed, undone
+from app.cases.views.promises import OPENING, own_household, promised
 from app.documents.uploads import attach_uploads, receive_uploads
 from app.engine.runtime import NotWaiting
 from app.engine.steps import EngineFault
-from app.errors import Conflict, NotFound, Refused
+from app.errors import Conflict, Forbidden, NotFound, Refused
 from app.pdf.acknowledgement import acknowledgement_pdf
 from app.policy import FAMILY_LANE
-from app.procedures.queries import content_of, published
-from app.web.guards import blueprint, without_transaction, writes
-from app.web.identity import current_account, current_actor, sign_in_required, visitor_token
+from app.procedures.queries import content_of
+from app.web.downloads import pdf_response
+from app.web.guards import blueprint, without_transaction
+from app.web.identity import current_actor, sign_in_required, visitor_token
 from app.web.requests import db, transaction, undo
 from forms import StepForm
 
 bp = blueprint("cases_family", __name__, audience="public", url_prefix="/demandes", personal=True)
 bp.app_errorhandler(EngineFault)(engine_fault)
 CHECK = "verification"
-SHOWN = "questions_vues"
-"""Hidden field of a page: the names of the questions it showed. Without JavaScript, an answer may call for others."""
 
 
 def who() -> Who:
@@ -55,49 +58,17 @@ def who() -> Who:
 
 
 def _load(case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = False) -> Opened | None:
-    """The case, or ``None`` for a stranger who may only need to sign in (her session ended)."""
+    """The case, or ``None`` for a stranger who may only need to sign in (her session ended). What is sent from the page
+    of a demande that is not written yet opens it."""
     person = who()
     try:
+        if lock and task_id is not None and (promise := promised(case_id)) is not None:
+            return promised_case(db(), person, promise, task_id, own_household())
         return their_case(db(), person, case_id, task_id, lock=lock)
-    except NotFound:
+    except (NotFound, Forbidden):
         if person.actor.kind == "visitor":
             return None
         raise
-
-
-@bp.get("/nouvelle/<slug>", endpoint="open_new")
-@writes
-def open_new(slug: str) -> ResponseReturnValue:
-    """The first page of a démarche. A draft already begun is proposed rather than doubled (D4)."""
-    person = who()
-    procedure = published(db(), slug)
-    if procedure.needs_account and person.actor.kind != "parent":
-        if person.actor.kind == "visitor":
-            return sign_in_required()
-        raise NotFound("Les démarches des familles se font depuis un compte de parent.")
-    found = draft_of(db(), person, slug)
-    if found is not None and found.draft is not None and request.args.get("autre") is None:
-        return render_template("cases/draft_found.html", case=found.case, task=found.task, draft=found.draft)
-    if found is None or found.draft is not None or found.task is None:
-        case, outcome = open_case(db(), person, procedure, household_id=_own_household(), data=_given())
-        task_id = next(iter(outcome.opened), None)
-        if task_id is None:
-            return redirect(url_for("cases_family.show", case_id=case.id))
-        found = open_case_rows(db(), case.id, task_id)
-    step = step_page(db(), person, found)
-    return render_template("cases/step.html", **_step_context(step, step.form(page=_page_asked(step))))
-
-
-def _own_household() -> uuid.UUID | None:
-    """The household of the parent of this request, read with her session."""
-    account = current_account()
-    return account.also.get("household_id") if account is not None else None
-
-
-def _given() -> dict[str, str]:
-    """What a link may fill in advance (the child, the type of piece): short texts; the form still judges them."""
-    allowed = ("enfant", "type_piece")
-    return {name: request.args[name][:64] for name in allowed if name in request.args}
 
 
 @bp.get("/<uuid:case_id>/etapes/<uuid:task_id>", endpoint="step")
@@ -111,22 +82,20 @@ def show_step(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
     step = step_page(db(), who(), opened)
     if request.args.get("page") == CHECK:
         return _recap(step)
-    form = step.form(page=_page_asked(step))
-    return render_template("cases/step.html", **_step_context(step, form))
+    form = step.form(page=page_of(step))
+    return render_template("cases/step.html", **step_context(step, form))
 
 
-def _page_asked(step: StepPage) -> int | None:
+def page_of(step: StepPage) -> int | None:
     """The page in the address; a correction shows the whole form, with only the asked fields open."""
     if step.only is not None:
         return None
-    raw = request.args.get("page", "")
-    if not raw and step.opened.draft is not None:
-        return min(step.opened.draft.page, len(step.definition.pages) - 1)
-    index = int(raw) - 1 if raw.isdecimal() and len(raw) < 4 else 0
-    return min(max(index, 0), len(step.definition.pages) - 1)
+    kept = step.opened.draft.page if step.opened.draft is not None else None
+    return page_asked(step.definition, request.args.get("page", ""), kept)
 
 
-def _step_context(step: StepPage, form: StepForm) -> dict[str, Any]:
+def step_context(step: StepPage, form: StepForm, opening: str | None = None) -> dict[str, Any]:
+    """What the page of a step shows. ``opening`` is what a demande that is not written yet is opened with."""
     case, task = step.opened.case, step.opened.task
     draft = step.opened.draft
     return {
@@ -136,7 +105,8 @@ def _step_context(step: StepPage, form: StepForm) -> dict[str, Any]:
         "form": form,
         "settings": step.content.settings,
         "draft_saved_at": draft.updated_at if draft else None,
-        "can_abandon": may_abandon(db(), case),
+        "can_abandon": opening is None and may_abandon(db(), case),
+        "opening": {OPENING: opening},
         "single": len(step.definition.pages) == 1,
         "accept": ".pdf,.jpg,.jpeg,.png,.heic,.odt,.doc",
     }
@@ -156,13 +126,25 @@ def _recap(step: StepPage, form: StepForm | None = None, status: int = 200, refu
         page.title: url_for("cases_family.step", case_id=case_id, task_id=task_id, page=index + 1)
         for index, page in enumerate(step.definition.pages)
     }
-    context = _step_context(step, form)
+    context = step_context(step, form)
     return render_template("cases/recap.html", lines=lines, edit_urls=edit, refusal=refusal, **context), status
 
 
 def _prepare(case_id: uuid.UUID, task_id: uuid.UUID) -> object:
     """Before the transaction: the files of this page are checked and stored, for whoever may send this step."""
-    return receive_uploads(lambda: their_case(db(), who(), case_id, task_id))
+    return receive_uploads(lambda: _may_send(case_id, task_id))
+
+
+def _may_send(case_id: uuid.UUID, task_id: uuid.UUID) -> None:
+    promise = promised(case_id)
+    if promise is None or is_open(db(), promise):
+        their_case(db(), who(), case_id, task_id)
+    else:
+        check_filer(db(), who(), as_promised(db(), promise), own_household())
+
+
+def _ask(session: Session, case_id: uuid.UUID, task_id: uuid.UUID) -> None:
+    (ask_promised if OPENING in request.args else partial(ask_case, lock=True))(session, case_id, task_id)
 
 
 @bp.post("/<uuid:case_id>/etapes/<uuid:task_id>", endpoint="step_post")
@@ -185,29 +167,44 @@ def _read_page(step: StepPage) -> ResponseReturnValue:
     opened, case_id = step.opened, step.opened.case.id
     if request.args.get("page") == CHECK:
         return _send(step, step.form())
-    page = _page_asked(step)
+    page = page_of(step)
     form = step.form(page=page, formdata=request.form, files=request.files)
     refusals = attach_uploads(
         db(), who().actor, form, g.get("prepared"), case_id=case_id, household_id=opened.case.household_id
     )
-    unseen = _unseen(form)
+    unseen = form.unseen(request.form)
     valid = (bool(unseen) or form.validate()) and not refusals
     for name, message in refusals:
         form.add_error(name, message)
+    later, asks_more = request.form.get("action") == "plus_tard", form.wants_row_change() or bool(unseen)
+    if valid and not later and not asks_more and _is_whole(step):
+        return _sent(step, form)
     save_draft(db(), who(), opened, form.partial(), page=page or 0)
-    if request.form.get("action") == "plus_tard":
+    if later:
         return _later()
     if valid and unseen:
         flash("Votre réponse amène une autre question, ci-dessous.", "info")
     if form.wants_row_change() or (valid and unseen):
-        return render_template("cases/step.html", **_step_context(step, form))
+        return render_template("cases/step.html", **step_context(step, form))
     if not valid:
-        return render_template("cases/step.html", **_step_context(step, form)), 422
-    if not step.content.settings.settings.get("verification", True) and form.next_page is None:
+        return render_template("cases/step.html", **step_context(step, form)), 422
+    if not _recapped(step) and form.next_page is None:
         return _send(step, step.form(formdata=MultiDict(request.form)) if page in (None, 0) else step.form())
     following = CHECK if form.next_page is None else form.next_page + 1
     task_id = opened.task.id  # type: ignore[union-attr]  # step_page refuses None
     return redirect(url_for("cases_family.step", case_id=case_id, task_id=task_id, page=following))
+
+
+def _recapped(step: StepPage) -> bool:
+    """Whether what was written is shown once more before it is sent: not at a step drawn « verification = non »."""
+    return step.node.properties.get("verification") != "non" and bool(
+        step.content.settings.settings.get("verification", True)
+    )
+
+
+def _is_whole(step: StepPage) -> bool:
+    """True when this page is all there is to send: it needs no draft on its way."""
+    return len(step.definition.pages) == 1 and not _recapped(step)
 
 
 def _later() -> ResponseReturnValue:
@@ -219,22 +216,22 @@ def _later() -> ResponseReturnValue:
     return redirect(url_for("cases_public.home"))
 
 
-def _unseen(form: StepForm) -> set[str]:
-    """The questions that the answers just given call for, and that the page did not show yet."""
-    seen = request.form.get(SHOWN)
-    return set() if seen is None else {field.spec.name for field in form.fields} - set(seen.split(","))
-
-
 send_step.prepare = _prepare  # type: ignore[attr-defined]  # read by Portal: file work happens before the transaction
+send_step.ahead = _ask  # type: ignore[attr-defined]  # read by Portal: in one trip with the session
 
 
 def _send(step: StepPage, form: StepForm) -> ResponseReturnValue:
     if not form.validate():
         return _recap(step, form, 422)
+    return _sent(step, form)
+
+
+def _sent(step: StepPage, form: StepForm) -> ResponseReturnValue:
+    """Sends what is valid; what a rule or a failure stops is kept as a draft."""
     opened = step.opened
     values = form.values()
     try:
-        submit(db(), who(), opened, values, step.told(values))
+        outcome = submit(db(), who(), opened, values, step.told(values))
     except EngineFault as fault:
         undone(fault)
         _keep_again(step, form)
@@ -246,6 +243,9 @@ def _send(step: StepPage, form: StepForm) -> ResponseReturnValue:
             form.add_error(refusal.field, refusal.message)
             return _recap(step, form, 422)
         return _recap(step, form, 422, refusal=refusal.message)
+    goes_on = (task_id for task_id, node in outcome.opened.items() if node.lane == FAMILY_LANE)
+    if opened.case.status == "brouillon" and (following := next(goes_on, None)) is not None:
+        return redirect(url_for("cases_family.step", case_id=opened.case.id, task_id=following))
     return redirect(url_for("cases_family.show", case_id=opened.case.id, envoi=1))
 
 
@@ -257,8 +257,11 @@ def _keep_again(step: StepPage, form: StepForm) -> None:
 
 def _too_late(opened: Opened) -> ResponseReturnValue:
     """The second of two tabs, or of two parents: nothing is sent twice, and the page says where the demande is."""
-    message = "Cette étape a déjà été envoyée : rien n’a été enregistré une seconde fois."
+    message = done_message(opened.task) if opened.task is not None else "Cette étape n’existe plus."
     return render_template("cases/already_sent.html", case=opened.case, message=message), 409
+
+
+show_step.ahead = ask_case  # type: ignore[attr-defined]  # same
 
 
 @bp.post("/<uuid:case_id>/etapes/<uuid:task_id>/brouillon", endpoint="autosave")
@@ -268,7 +271,7 @@ def autosave(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
     if opened is None:
         return sign_in_required()
     step = step_page(db(), who(), opened)
-    page = _page_asked(step)
+    page = page_of(step)
     form = step.form(page=page, formdata=request.form)
     draft = save_draft(db(), who(), opened, form.partial(), page=page or 0)
     return jsonify(saved_at=_hour(draft.updated_at))
@@ -277,12 +280,12 @@ def autosave(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
 @bp.post("/<uuid:case_id>/etapes/<uuid:task_id>/questions", endpoint="questions")
 def refresh(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
     """The page again with the questions that the answers call for, as portal.js asks for them. Judges nothing."""
-    opened = _load(case_id, task_id)
+    opened = _load(case_id, task_id, lock=True)
     if opened is None:
         return sign_in_required()
     step = step_page(db(), who(), opened)
-    form = step.form(page=_page_asked(step), formdata=request.form)
-    return render_template("cases/step.html", **_step_context(step, form))
+    form = step.form(page=page_of(step), formdata=request.form)
+    return render_template("cases/step.html", **step_context(step, form))
 
 
 def _hour(instant: datetime) -> str:
@@ -308,13 +311,14 @@ def show(case_id: uuid.UUID) -> ResponseReturnValue:
         settings=settings,
         mine=mine,
         sent=request.args.get("envoi") is not None,
-        next=next_step(case, settings, tasks),
+        next=next_step(case, settings, tasks, troubled=opened.instance.troubled),
         stages=stages(case, answers),
         timeline=timeline(case, answers),
         filed=next((answer for answer in reversed(answers) if answer.receipt), None),
         can_modify=_awaits(opened, awaited, "modifier"),
         can_cancel=_awaits(opened, awaited, "annuler"),
         can_abandon=may_abandon(db(), case),
+        erased_on=erased_on(db(), case),
     )
 
 
@@ -377,6 +381,4 @@ def receipt(case_id: uuid.UUID) -> ResponseReturnValue:
         if opened is None:
             return sign_in_required()
         reference, content = opened.case.reference, acknowledgement_of(session, opened.case)
-    response = Response(acknowledgement_pdf(content), mimetype="application/pdf")
-    response.headers["Content-Disposition"] = f'inline; filename="accuse-{reference}.pdf"'
-    return response
+    return pdf_response(acknowledgement_pdf(content), f"accuse-{reference}.pdf")

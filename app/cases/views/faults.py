@@ -7,20 +7,21 @@ import logging
 from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from app.cases.machinery import note_fault
+from app.cases.machinery import note_fault_in
 from app.engine.steps import EngineFault
 from app.web.identity import current_actor
-from app.web.requests import portal, undo
+from app.web.requests import undo, writing
 
 log = logging.getLogger(__name__)
 
 
 def undone(fault: EngineFault) -> None:
-    """Takes back what this request did, then notes the incident in a transaction of its own."""
+    """Takes back what this request did, then notes the incident."""
     undo()
     log.error("a step was undone: node %s failed (%s)", fault.node, fault.cause)
     if fault.facts is not None:  # without it nothing had begun: there is no demande to show to administrators
-        note_fault(portal().database, fault.facts.id, fault)
+        with writing() as session:
+            note_fault_in(session, fault.facts.id, fault)
 
 
 def step_failed(fault: EngineFault) -> ResponseReturnValue:

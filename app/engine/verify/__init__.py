@@ -61,7 +61,7 @@ def verify(files: Mapping[str, bytes], catalogue: Catalogue) -> list[Problem]:
     drawing = Report(graph)
     check_structure(graph, drawing)
     report.include(drawing)
-    check_people(graph, catalogue.roles, report)
+    check_people(graph, catalogue, report)
     check_references(graph, folder, catalogue, report)
     if not drawing.has_errors:
         check_variables(graph, folder, catalogue, report)
@@ -79,7 +79,7 @@ def known_at(graph: Graph, files: Mapping[str, bytes], catalogue: Catalogue) -> 
 
 
 def needed_at(files: Mapping[str, bytes], catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
-    """Node → the variables a case must have there to go on: certain there, and read later. ``files`` are verified."""
+    """Node or flow → the variables a case must have there: certain there, and read later. ``files`` are verified."""
     graph = read_graph(load_xml(files[PROCESS], "le fichier process.bpmn"))
     return variables.needed_at(graph, read_folder(files, catalogue, Report()), catalogue)
 

@@ -56,6 +56,10 @@ class Dataflow:
         """What is known when the node starts (for a boundary event: when its activity starts)."""
         return self._before[node.id] or Known(frozenset(), frozenset())
 
+    def after(self, node: Node) -> Known:
+        """What is known when the node is done."""
+        return self._after(node) or Known(frozenset(), frozenset())
+
     def during(self, node: Node) -> Known:
         """What is known inside the node: the same, plus the current element of its repetition."""
         item = node.loop.item if node.loop else None

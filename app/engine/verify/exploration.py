@@ -1,6 +1,7 @@
 """Every state a case can be in, and what may go wrong there: dead ends, circles, statuses that go back."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.engine.graph import Graph, Node
@@ -21,9 +22,10 @@ State = tuple[Marking, int]
 
 @dataclass
 class Exploration:
-    """The states found and the moves between them."""
+    """The states found and the moves between them. ``shown``: place → the rank of the status it shows, its node."""
 
     net: Net
+    shown: Mapping[int, tuple[int, Node]]
     states: set[State] = field(default_factory=set)
     before: dict[State, set[State]] = field(default_factory=dict)
     moving: set[State] = field(default_factory=set)
@@ -36,7 +38,7 @@ def check_tokens(graph: Graph, report: Report) -> None:
     """Explores the states of a structurally sound graph and reports what they show."""
     net = Net(graph)
     try:
-        exploration = _explore(net)
+        exploration = explore(net)
     except TooManyTokens as excess:
         report.error(
             excess.place,
@@ -58,8 +60,9 @@ def check_tokens(graph: Graph, report: Report) -> None:
     _report_ends(graph, net, report)
 
 
-def _explore(net: Net) -> Exploration | None:
-    found = Exploration(net)
+def explore(net: Net) -> Exploration | None:
+    """Every state that the net can be in; None when there are too many. Raises TooManyTokens."""
+    found = Exploration(net, _shown(net))
     waiting: deque[State] = deque()
 
     def reach(marking: Marking, rank: int, origin: State | None, mover: str) -> None:
@@ -67,7 +70,7 @@ def _explore(net: Net) -> Exploration | None:
         if not settled:
             found.circles.add(mover)
         for after in settled:
-            state = (after, _next_rank(net, found, after, rank))
+            state = (after, _next_rank(found, after, rank))
             if origin is not None:
                 found.before.setdefault(state, set()).add(origin)
                 found.moving.add(origin)
@@ -96,8 +99,14 @@ def _active(net: Net, marking: Marking) -> list[Node]:
     return [net.node_at[place] for place in marking if place in net.node_at]
 
 
-def _next_rank(net: Net, found: Exploration, marking: Marking, rank: int) -> int:
-    showing = [(STATUSES.index(n.status), n) for n in _active(net, marking) if n.status in STATUSES and n.status]
+def _shown(net: Net) -> dict[int, tuple[int, Node]]:
+    return {
+        place: (STATUSES.index(node.status), node) for place, node in net.node_at.items() if node.status in STATUSES
+    }
+
+
+def _next_rank(found: Exploration, marking: Marking, rank: int) -> int:
+    showing = [found.shown[place] for place in marking if place in found.shown]
     if not showing:
         return rank
     reached, node = max(showing, key=lambda pair: pair[0])

@@ -72,6 +72,9 @@ class Net:
         self.incoming = {node: tuple(self.flow_place[f] for f in graph.nodes[node].incoming) for node in nodes}
         self.scope_places = {scope: self._places_of(scope) for scope in (graph.id, *self._sub_processes())}
         self.reaching = {node.id: self._reaching(node) for node in graph.nodes.values() if _merges(node)}
+        self._sub_process_at = {place: node for place, node in self.node_at.items() if node.kind == "subProcess"}
+        self._handlers = {scope: found for scope in self.scope_places if (found := graph.event_sub_processes(scope))}
+        self._settled: dict[Marking, frozenset[Marking]] = {}
 
     def _sub_processes(self) -> Iterator[str]:
         return (node.id for node in self.graph.nodes.values() if node.kind == "subProcess")
@@ -111,8 +114,16 @@ class Net:
         self.notes.visited.add(start.id)
         return self._moved((), (), self.outgoing[start.id])
 
-    def settle(self, marking: Marking) -> set[Marking]:
-        """Every marking in which automatic moves may leave this one; empty when they turn in a circle for ever."""
+    def settle(self, marking: Marking) -> frozenset[Marking]:
+        """Every marking in which automatic moves may leave this one; empty when they turn in a circle for ever.
+
+        Branches that advance in any order meet in the same markings: each is followed once.
+        """
+        if (known := self._settled.get(marking)) is None:
+            known = self._settled[marking] = frozenset(self._follow(marking))
+        return known
+
+    def _follow(self, marking: Marking) -> set[Marking]:
         settled: set[Marking] = set()
         seen = {marking}
         waiting = [marking]
@@ -154,10 +165,10 @@ class Net:
             following = self._enter(node, place, marking)
             if following is not None:
                 return following
-        for place in marking:
-            node_at = self.node_at.get(place)
-            if node_at is not None and node_at.kind == "subProcess" and not self._occupied(node_at.id, marking):
-                return [self._leave(node_at, marking)]
+        for place in marking if self._sub_process_at else ():
+            activity = self._sub_process_at.get(place)
+            if activity is not None and not self._occupied(activity.id, marking):
+                return [self._leave(activity, marking)]
         for place, node in late:
             following = self._enter_late(node, place, marking)
             if following is not None:
@@ -193,21 +204,23 @@ class Net:
             return [self._moved(marking, (place,), chosen) for chosen in self._choices(node)]
         if kind == "endEvent" and node.event is None:
             return [self._end(node, place, marking)]
-        if self._waits(node):
+        if self.waits(node):
             active = self.active_place[node.id]
             if active in marking:
                 self.notes.twice.add(node.id)
-            return [self._moved(marking, (place,), (active, *self._begin(node)))]
+            return [self._moved(marking, (place,), (active, *self.begun(node)))]
         if node.event is not None and node.event.kind == "escalation":
             return self._throw(node, self._moved(marking, (place,), self.outgoing[node.id]))
         if kind == "endEvent":
             return [self._end(node, place, marking)]
         return [self._moved(marking, (place,), self.outgoing[node.id])]
 
-    def _waits(self, node: Node) -> bool:
+    def waits(self, node: Node) -> bool:
+        """Whether a token stops there until something comes from outside."""
         return node.kind in _WAITING or node.kind == "subProcess" or bool(self.graph.boundaries(node.id))
 
-    def _begin(self, node: Node) -> tuple[int, ...]:
+    def begun(self, node: Node) -> tuple[int, ...]:
+        """Where the token of a sub-process that begins is."""
         if node.kind != "subProcess":
             return ()
         (start,) = self.graph.starts(node.id)
@@ -322,11 +335,10 @@ class Net:
         return self._moved(marking, (), (self.fired_place[boundary.id], *self.outgoing[boundary.id]))
 
     def _interruptions(self, marking: Marking) -> Iterator[Move]:
-        for scope in self.scope_places:
+        for scope, handlers in self._handlers.items():
             active = self.active_place.get(scope)
             if (active is not None and active not in marking) or not self._occupied(scope, marking):
                 continue
-            handlers = self.graph.event_sub_processes(scope)
             if any(self.active_place[h.id] in marking and self._start(h).interrupting for h in handlers):
                 continue
             for handler in handlers:

@@ -8,7 +8,9 @@ from app.engine.graph import Flow, Graph, Lane, Node, Unknown
 
 Severity = Literal["error", "warning"]
 
-INITIAL_VARIABLES = frozenset({"demande_id", "reference", "demarche", "usager_id", "foyer_id", "canal"})
+INITIAL_VARIABLES = frozenset(
+    {"demande_id", "reference", "demarche", "usager_id", "foyer_id", "canal", "champs_automatiques"}
+)
 """The variables every case starts with."""
 
 OWN_LANES = frozenset({"famille", "systeme"})
@@ -69,12 +71,14 @@ class OperationFacts(Protocol):
 @dataclass(frozen=True)
 class Catalogue:
     """What exists outside the folder: operations by name, roles (lane codes), published procedures that may be called,
-    and the reader of form definitions, injected because the engine does not know the forms."""
+    and the reader of form definitions, injected because the engine does not know the forms. ``idle_roles`` are those
+    that exist and may do no step."""
 
     operations: Mapping[str, OperationFacts]
     roles: Collection[str]
     procedures: Collection[str]
     form_variables: Callable[[bytes], FormFacts]
+    idle_roles: Collection[str] = frozenset()
 
 
 class Report:

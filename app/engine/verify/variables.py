@@ -43,28 +43,32 @@ def known_at(graph: Graph, folder: Folder, catalogue: Catalogue) -> Mapping[str,
 
 
 def needed_at(graph: Graph, folder: Folder, catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
-    """Node → the variables that are certain there and that something reads from there on."""
+    """Node or flow → the variables that are certain there and that something reads from there on."""
     produced = {node.id: _produced(node, folder, catalogue) for node in graph.nodes.values()}
     flow = Dataflow(graph, produced, INITIAL_VARIABLES)
     read = {
         node.id: frozenset[str]().union(*(use.names for use in _uses(graph, node, flow, folder, Report())))
         for node in graph.nodes.values()
     }
-    found = {}
-    for node in graph.nodes.values():
-        following = frozenset[str]().union(*(read[each] for each in _from(graph, node.id)))
-        found[node.id] = flow.before(node).certainly & following
+    following = {node: frozenset[str]().union(*(read[each] for each in _from(graph, node))) for node in graph.nodes}
+    found = {node.id: flow.before(node).certainly & following[node.id] for node in graph.nodes.values()}
+    for each in graph.flows.values():
+        found[each.id] = flow.after(graph.nodes[each.source]).certainly & following[each.target]
     return found
 
 
 def _from(graph: Graph, start: str) -> set[str]:
-    """A node and all that a case may meet after it."""
+    """A node and all that a case may meet after it, beyond the end of its sub-process too."""
     found, waiting = set(), [start]
     while waiting:
         if (node := waiting.pop()) not in found:
             found.add(node)
             waiting += [flow.target for flow in graph.outgoing(node)]
             waiting += [each.id for each in (*graph.boundaries(node), *graph.inside(node))]
+            container = graph.nodes.get(graph.nodes[node].scope)
+            if container is not None:
+                waiting += [flow.target for flow in graph.outgoing(container.id)]
+                waiting += [each.id for each in graph.boundaries(container.id)]
     return found
 
 

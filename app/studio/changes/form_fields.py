@@ -28,6 +28,7 @@ TYPES: Mapping[str, str] = {
     "child": "un enfant du foyer",
     "children": "des enfants du foyer",
     "adult": "un adulte du foyer",
+    "person": "une personne autorisée à venir chercher un enfant",
     "structure": "une structure",
     "activity": "une activité",
     "slots": "des créneaux",

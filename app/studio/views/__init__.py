@@ -13,6 +13,7 @@ from app.studio.views import (
     exchange,
     forms,
     listing,
+    mending,
     migrating,
     publication,
     running,
@@ -24,7 +25,21 @@ from app.studio.views import (
 from app.studio.views.frame import bp
 
 #: Imported for the routes they add to the blueprint; a new tab is added here.
-TABS = (listing, draft, diagram, forms, settings, tables, scenarios, tryout, publication, exchange, running, migrating)
+TABS = (
+    listing,
+    draft,
+    diagram,
+    forms,
+    settings,
+    tables,
+    scenarios,
+    tryout,
+    mending,
+    publication,
+    exchange,
+    running,
+    migrating,
+)
 
 
 def blueprints(_settings: Settings) -> Sequence[Blueprint]:

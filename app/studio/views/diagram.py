@@ -23,7 +23,7 @@ from app.studio import drafts, editor_data
 from app.studio.checks import problems_of
 from app.studio.drafts import DraftMoved
 from app.studio.models import Draft
-from app.studio.views.frame import Studio, bp, opened, page
+from app.studio.views.frame import Studio, bp, opened, page, revision_sent
 from app.web.filters import moment
 from app.web.guards import takes_files
 from app.web.headers import as_download
@@ -49,6 +49,8 @@ def diagram(slug: str) -> ResponseReturnValue:
 
 
 def _with_addresses(slug: str, catalogue: dict[str, Json]) -> dict[str, Json]:
+    for each in catalogue["forms"]:
+        each["url"] = url_for("studio.form", slug=slug, form_name=each["name"])
     for each in catalogue["decisions"]:
         each["url"] = url_for("studio.tables", slug=slug)
     return catalogue
@@ -146,11 +148,6 @@ def _gone(slug: str) -> ResponseReturnValue:
     if version is None:
         return jsonify(message="Ce brouillon n’existe plus."), 404
     return jsonify(reason="published", by=version.published_by, at=_when(version.published_at)), 409
-
-
-def revision_sent() -> int:
-    """The revision on which the changes were made; none is 0, which no draft has."""
-    return request.form.get("revision", 0, type=int)
 
 
 def saved(draft: Draft, revision: int) -> Response:

@@ -29,12 +29,14 @@ from forms.question import (
 )
 
 Posted = MultiDict[str, str]
+KNOWN_AS = "nom_avant"
 
 
 @dataclass
 class Edit:
     """What is open. ``after`` is the document with what was typed; nothing while that is refused. ``builder`` is what
-    the condition builder holds, and ``builder_error`` why it was refused."""
+    the condition builder holds, and ``builder_error`` why it was refused. ``known_as``: the name, or the title, that it
+    had when it was opened."""
 
     place: Place
     kind: str
@@ -42,6 +44,7 @@ class Edit:
     after: Document | None
     builder: Mapping[str, str] = field(default_factory=dict)
     builder_error: str = ""
+    known_as: str = ""
 
     @property
     def told(self) -> str:
@@ -58,7 +61,7 @@ def opened_edit(session: Session, document: Document, place: Place) -> Edit:
     """The question of this place, as it is. Raises Refused when there is none."""
     target = editing.at(document, place) if place else document
     kind = target.get("type", "") if len(place) > 1 else ""
-    return Edit(place, kind, _form(session, place, kind, target), document)
+    return Edit(place, kind, _form(session, place, kind, target), document, known_as=editing.known_as(target, place))
 
 
 def _form(session: Session, place: Place, kind: str, target: Document, posted: Posted | None = None) -> QuestionForm:
@@ -97,7 +100,7 @@ def edited(session: Session, document: Document, place: Place, posted: Posted) -
     if extra:
         _complete(form, extra)
     form.validate()
-    edit = Edit(place, kind, form, None)
+    edit = Edit(place, kind, form, None, known_as=posted.get(KNOWN_AS, editing.known_as(target, place)))
     _build(edit, document, posted)
     values = _values(edit, document, target, extra)
     after = editing.change(document, place, values)

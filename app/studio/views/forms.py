@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -14,14 +14,15 @@ from app.errors import NotFound, Refused
 from app.studio import form_editing as editing
 from app.studio.changes.form_fields import TYPES
 from app.studio.drafts import must_hold, save_files
-from app.studio.editor_data import form_definitions
+from app.studio.editor_data import form_definitions, form_titles
 from app.studio.form_conditions import OPERATORS, answers_before, in_words
 from app.studio.form_editing import Document, Place
 from app.studio.form_preview import conditions, preview
-from app.studio.form_uses import Use, steps_using, uses_of
-from app.studio.views.diagram import revision_sent
-from app.studio.views.form_question import Edit, edited, opened_edit
-from app.studio.views.frame import Studio, bp, opened, page
+from app.studio.form_uses import Step, Use, steps_using, uses_of
+from app.studio.views import stale
+from app.studio.views.form_question import KNOWN_AS, Edit, edited, opened_edit
+from app.studio.views.frame import Studio, bp, opened, page, revision_sent
+from app.studio.views.stale import Difference, Stale
 from app.web.identity import current_actor
 from app.web.requests import db
 from forms.checks import NOT_IN_ROWS
@@ -44,7 +45,7 @@ class Listed:
     title: str
     questions: int | None
     problems: int
-    steps: list[str]
+    steps: list[Step]
 
 
 @bp.get("/<slug>/formulaires", endpoint="forms")
@@ -55,8 +56,8 @@ def forms_list(slug: str) -> ResponseReturnValue:
 
 def _list(studio: Studio, refused: Refused | None = None) -> ResponseReturnValue:
     found = []
-    for path in sorted(path for path in studio.files if path.startswith("forms/")):
-        name, document = path.removeprefix("forms/").removesuffix(".json"), editing.read(studio.files[path])
+    for name in sorted(form_titles(studio.files)):
+        document = editing.read(studio.files[f"forms/{name}.json"])
         count = len(list(editing.questions(document))) if document is not None else None
         problems = len(editing.problems_of(document)) if document is not None else 1
         title = document.get("title", name) if document is not None else name
@@ -82,8 +83,7 @@ def new(slug: str) -> ResponseReturnValue:
         made = editing.new_form(title, request.form.get("modele", ""))
     except Refused as refusal:
         return _list(studio, refusal)
-    known = frozenset(path.removeprefix("forms/").removesuffix(".json") for path in studio.files)
-    name = editing.name_for(title, known)
+    name = editing.name_for(title, frozenset(form_titles(studio.files)))
     _save(slug, name, made)
     flash("Le formulaire est ajouté. Choisissez-le dans une étape du diagramme pour qu’il serve.", "success")
     return redirect(url_for("studio.form", slug=slug, form_name=name), 303)
@@ -141,13 +141,21 @@ def form(slug: str, form_name: str) -> ResponseReturnValue:
     return _show(studio, form_name, document, edit)
 
 
-def _unread(studio: Studio, name: str, status: int = 200) -> ResponseReturnValue:
-    raw = request.form.get("texte") or studio.files[_path(studio, name)].decode("utf-8", errors="replace")
-    return page("studio/form_file.html", studio, name=name, raw=raw, has_errors=status == 422), status
+def _unread(studio: Studio, name: str, status: int = 200, late: Stale | None = None) -> ResponseReturnValue:
+    now = studio.files[_path(studio, name)].decode("utf-8", errors="replace")
+    seen = replace(late, file=now) if late is not None else None
+    raw = request.form.get("texte") or now
+    return page("studio/form_file.html", studio, stale=seen, name=name, raw=raw, has_errors=status > 400), status
 
 
 def _show(
-    studio: Studio, name: str, document: Document, edit: Edit | None, uses: list[Use] | None = None, status: int = 200
+    studio: Studio,
+    name: str,
+    document: Document,
+    edit: Edit | None,
+    uses: list[Use] | None = None,
+    status: int = 200,
+    late: Stale | None = None,
 ) -> ResponseReturnValue:
     forms = form_definitions(studio.files)
     after = edit.after if edit is not None and edit.after is not None else document
@@ -155,6 +163,7 @@ def _show(
     shown = page(
         "studio/form.html",
         studio,
+        stale=late,
         name=name,
         document=document,
         pages=[_page(document, number) for number in range(len(document["pages"]))],
@@ -231,6 +240,8 @@ def save(slug: str, form_name: str) -> ResponseReturnValue:
     studio = opened(slug)
     if "texte" in request.form:
         return _save_file(studio, form_name)
+    if (late := stale.stale(studio)) is not None:
+        return _too_late(studio, form_name, late)
     document = _document(studio, form_name)
     place = _place(request.form.get("place", ""))
     if place is None:
@@ -241,9 +252,24 @@ def save(slug: str, form_name: str) -> ResponseReturnValue:
     uses = _lost_uses(studio, form_name, document, edit)
     if uses and not request.form.get("confirme"):
         return _show(studio, form_name, document, edit, uses, 422)
-    _save(slug, form_name, edit.after)
+    stale.save(studio, {_path(studio, form_name): editing.write(edit.after)})
     flash("C’est enregistré dans le brouillon.", "success")
     return _back(slug, form_name, place)
+
+
+def _too_late(studio: Studio, name: str, late: Stale) -> ResponseReturnValue:
+    """What was typed, where the question is now, beside what the draft says of it."""
+    document = editing.read(studio.files.get(f"forms/{name}.json", b""))
+    place = _place(request.form.get("place", ""))
+    if document is not None and place is not None and KNOWN_AS in request.form:
+        place = editing.found_again(document, place, request.form[KNOWN_AS])
+    if document is None or place is None:
+        return stale.lost(studio, f"{late.message} Ce que vous changiez n’y est plus.")
+    edit, now = edited(db(), document, place, request.form), opened_edit(db(), document, place)
+    differing = stale.differences(now.form, edit.form)
+    if now.kind != edit.kind:
+        differing.insert(0, Difference("Type de réponse", TYPES[now.kind], TYPES[edit.kind]))
+    return _show(studio, name, document, edit, status=409, late=replace(late, differences=differing))
 
 
 def _lost_uses(studio: Studio, name: str, document: Document, edit: Edit) -> list[Use]:
@@ -266,9 +292,11 @@ def _save_file(studio: Studio, name: str) -> ResponseReturnValue:
     """A file that the editor cannot read, mended by hand."""
     path, text = _path(studio, name), request.form["texte"].replace("\r\n", "\n")
     raw = text.encode()
+    if (late := stale.stale(studio)) is not None:
+        return _unread(studio, name, 409, late)
     if len(raw) > 200_000 or editing.read(raw) is None:
         return _unread(studio, name, 422)
-    save_files(db(), current_actor(), studio.slug, {path: raw}, revision_sent())
+    stale.save(studio, {path: raw})
     flash("Le fichier est enregistré dans le brouillon.", "success")
     return redirect(url_for("studio.form", slug=studio.slug, form_name=name), 303)
 
@@ -368,5 +396,5 @@ def _must_be_unused(studio: Studio, name: str) -> None:
     steps = steps_using(studio.files, name)
     if steps:
         raise Refused(
-            f"Ce formulaire sert à l’étape « {steps[0]} » : choisissez-en d’abord un autre dans le diagramme."
+            f"Ce formulaire sert à l’étape « {steps[0].name} » : choisissez-en d’abord un autre dans le diagramme."
         )

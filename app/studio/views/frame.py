@@ -81,9 +81,27 @@ def opened(slug: str) -> Studio:
     return Studio(slug, title, procedure, version, draft, files, mine)
 
 
-def page(template: str, studio: Studio, **context: Any) -> str:
-    """The page of a tab, in the frame."""
-    return render_template(template, studio=studio, tabs=_tabs(studio.slug), **context)
+def revision_sent() -> int:
+    """The revision on which the changes were made; none is 0, which no draft has."""
+    return request.form.get("revision", 0, type=int)
+
+
+def page(template: str, studio: Studio, *, stale: object = None, **context: Any) -> str:
+    """The page of a tab, in the frame. ``stale`` (``stale.Stale``) is why what was typed could not be saved.
+
+    Its forms say the revision they are made on: the draft's, but on a page that only shows again what was typed on an
+    older one.
+    """
+    now = studio.draft.revision if studio.draft is not None else 0
+    again = request.method == "POST" and "revision" in request.form and stale is None
+    return render_template(
+        template,
+        studio=studio,
+        tabs=_tabs(studio.slug),
+        stale=stale,
+        draft_revision=revision_sent() if again else now,
+        **context,
+    )
 
 
 def _tabs(slug: str) -> list[dict[str, Any]]:

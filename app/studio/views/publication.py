@@ -12,9 +12,10 @@ from flask.typing import ResponseReturnValue
 from app.db import Json
 from app.engine.bundle import PROCESS
 from app.engine.verify import Problem
-from app.errors import NotFound, Refused
+from app.errors import Conflict, NotFound, Refused
 from app.policy import Permission
 from app.procedures import overview
+from app.procedures.checking import check_bundle
 from app.procedures.diagram import read_drawing
 from app.procedures.models import Version
 from app.procedures.operations import NotPublishable
@@ -25,10 +26,11 @@ from app.studio.checks import problems_of
 from app.studio.difference_svg import pictures
 from app.studio.drafts import the_draft
 from app.studio.views.diagram import drawn
-from app.studio.views.frame import Studio, bp, opened, page
+from app.studio.views.frame import Studio, bp, opened, page, revision_sent
+from app.web.guards import without_transaction
 from app.web.headers import as_download
 from app.web.identity import current_actor
-from app.web.requests import db, undo
+from app.web.requests import db, transaction, undo
 from forms.accounts import AccountForm
 from forms.studio import NoteForm, RefusalForm, RollbackForm
 
@@ -116,6 +118,8 @@ def _summary(
     shown = page(
         "studio/publication.html",
         studio,
+        # what is shown is the draft as it is: agreeing to it is agreeing to this revision
+        stale=status if status == 409 else None,
         form=form,
         refuse_form=RefusalForm(),
         refusal=refusal,
@@ -156,10 +160,6 @@ def _viewer(before: bytes, after: bytes, found: Marks) -> dict[str, Json]:
     }
 
 
-def _revision() -> int:
-    return request.form.get("revision", 0, type=int)
-
-
 def _seen() -> uuid.UUID | None:
     """The version in line that the summary was compared with."""
     try:
@@ -168,9 +168,25 @@ def _seen() -> uuid.UUID | None:
         return None
 
 
+def _judged_before(slug: str, number: int | None = None) -> None:
+    """Judges what is about to be published (the draft, or an older version) while nobody waits for this transaction:
+    the one that publishes finds the verdict made."""
+    with transaction(read_only=True) as session:
+        bundle = publication.about_to_be_published(session, slug, number)
+        if current_actor().can(Permission.PROCEDURE_PUBLISH):
+            check_bundle(session, bundle, slug)
+
+
 @bp.post("/<slug>/publication", endpoint="publish")
+@without_transaction
 def publish(slug: str) -> ResponseReturnValue:
     """Makes the draft the version in line, or asks a second person when the démarche wants one."""
+    _judged_before(slug)
+    with transaction():
+        return _publish(slug)
+
+
+def _publish(slug: str) -> ResponseReturnValue:
     studio = opened(slug)
     draft = the_draft(db(), slug)
     form = NoteForm(request.form)
@@ -179,17 +195,17 @@ def publish(slug: str) -> ResponseReturnValue:
     note = form.note.data or ""
     try:
         if publication.needs_second_reader(db(), draft):
-            publication.ask_approval(db(), current_actor(), slug, note, revision=_revision())
+            publication.ask_approval(db(), current_actor(), slug, note, revision=revision_sent())
             flash("L’accord est demandé. La version sera publiée quand une autre personne l’aura relue.", "success")
             return redirect(url_for("studio.publication", slug=slug), 303)
-        done = publication.publish_draft(db(), current_actor(), slug, note, revision=_revision(), seen=_seen())
+        done = publication.publish_draft(db(), current_actor(), slug, note, revision=revision_sent(), seen=_seen())
     except NotPublishable as refusal:
         undo()
         return _summary(opened(slug), form, list(refusal.problems), 422)
-    except Refused as refusal:
+    except (Refused, Conflict) as refusal:
         undo()
-        again = opened(slug)
-        return _summary(again, form, problems_of(the_draft(db(), slug)), 422, refusal.message)
+        again, status = opened(slug), 422 if isinstance(refusal, Refused) else 409
+        return _summary(again, form, problems_of(the_draft(db(), slug)), status, refusal.message)
     return _published(slug, done)
 
 
@@ -199,10 +215,17 @@ def _published(slug: str, done: Version) -> ResponseReturnValue:
 
 
 @bp.post("/<slug>/publication/accord", endpoint="approve")
+@without_transaction
 def approve(slug: str) -> ResponseReturnValue:
     """The second reader agrees: the version is published."""
+    _judged_before(slug)
+    with transaction():
+        return _approve(slug)
+
+
+def _approve(slug: str) -> ResponseReturnValue:
     try:
-        done = publication.approve(db(), current_actor(), slug, revision=_revision(), seen=_seen())
+        done = publication.approve(db(), current_actor(), slug, revision=revision_sent(), seen=_seen())
     except NotPublishable as refusal:
         undo()
         return _summary(opened(slug), NoteForm(data={"note": ""}), list(refusal.problems), 422)
@@ -217,16 +240,18 @@ def refuse(slug: str) -> ResponseReturnValue:
     """The second reader does not agree, and says why."""
     opened(slug)
     reason = request.form.get("reason", "")
-    publication.refuse_approval(db(), current_actor(), slug, reason, revision=_revision())
+    publication.refuse_approval(db(), current_actor(), slug, reason, revision=revision_sent())
     flash("Votre refus est noté : la personne qui a écrit ce brouillon le lira.", "success")
     return redirect(url_for("studio.publication", slug=slug), 303)
 
 
 @bp.post("/<slug>/versions/<int:number>/retour", endpoint="roll_back")
+@without_transaction
 def roll_back(slug: str, number: int) -> ResponseReturnValue:
     """Publishes an older version again, as a new one."""
-    opened(slug)
-    done = publication.roll_back(db(), current_actor(), slug, number, request.form.get("note", ""))
+    _judged_before(slug, number)
+    with transaction() as session:
+        done = publication.roll_back(session, current_actor(), slug, number, request.form.get("note", ""))
     flash(f"La version {done.number} est en ligne : ce sont les fichiers de la version {number}.", "success")
     return redirect(url_for("studio.versions", slug=slug), 303)
 

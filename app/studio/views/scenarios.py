@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, flash, redirect, render_template, request, url_for
@@ -11,9 +12,11 @@ from app.db import Json
 from app.engine.bundle import PROCESS
 from app.errors import NotFound, Refused
 from app.policy import Permission
-from app.studio import drafts, stories
-from app.studio.views.diagram import drawn, revision_sent
-from app.studio.views.frame import Studio, bp, opened, page
+from app.studio import drafts, stories, tryout
+from app.studio.views import stale
+from app.studio.views.diagram import drawn
+from app.studio.views.frame import Studio, bp, opened, page, revision_sent
+from app.studio.views.stale import Stale
 from app.web.identity import current_actor
 from app.web.requests import db, undo
 from forms.accounts import AccountForm
@@ -110,7 +113,9 @@ def _path(studio: Studio, name: str) -> str:
     return path
 
 
-def _one(studio: Studio, name: str, form: AccountForm, obsolete: AccountForm, status: int = 200) -> ResponseReturnValue:
+def _one(
+    studio: Studio, name: str, form: AccountForm, obsolete: AccountForm, status: int = 200, late: Stale | None = None
+) -> ResponseReturnValue:
     path = _path(studio, name)
     line = next((each for each in stories.lines(studio.draft, studio.files) if each.path == path), None) if (
         studio.draft is not None
@@ -118,15 +123,23 @@ def _one(studio: Studio, name: str, form: AccountForm, obsolete: AccountForm, st
     shown = page(
         "studio/scenario.html",
         studio,
+        stale=late,
         name=name,
         line=line,
         story_title=stories.title_of(studio.files[path], path),
         text=_text(studio, path),
+        tried=_tried(studio),
         form=form,
         obsolete_form=obsolete,
         may_publish=current_actor().can(Permission.PROCEDURE_PUBLISH),
     )
     return shown, status
+
+
+def _tried(studio: Studio) -> int:
+    """How many acts this person's try-out has, which mending a scenario would replace."""
+    found = tryout.tryout_of(db(), current_actor(), studio.draft) if studio.draft is not None else None
+    return len(found.acts) if found is not None and not found.mends else 0
 
 
 def _text(studio: Studio, path: str) -> str:
@@ -148,12 +161,16 @@ def show(slug: str, name: str) -> ResponseReturnValue:
 def save(slug: str, name: str) -> ResponseReturnValue:
     """Writes the text of a story, once it reads well."""
     studio = opened(slug)
-    path = _path(studio, name)
+    path = stories.path_of(name)
+    if path not in studio.files:
+        return stale.lost(studio, "Ce scénario a été retiré du brouillon pendant que vous écriviez.")
     form = StoryForm(request.form)
+    if (late := stale.stale(studio)) is not None:
+        return _one(studio, name, form, ObsoleteForm(), 409, replace(late, file=_text(studio, path)))
     if not form.validate():
         return _one(studio, name, form, ObsoleteForm(), 422)
     try:
-        stories.save_story(db(), current_actor(), slug, path, str(form.text.data), revision_sent())
+        stale.save(studio, {path: stories.written(str(form.text.data), path)})
     except Refused as refusal:
         if refusal.field != "text":
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -12,7 +13,7 @@ from wtforms import SelectField
 
 from app.accounts.models import Role
 from app.db import Json
-from app.engine.bundle import SETTINGS
+from app.engine.bundle import PROCESS, SETTINGS
 from app.errors import NotFound, Refused
 from app.policy import FAMILY_LANE, SYSTEM_LANE
 from app.procedures.overview import REGIMES
@@ -20,19 +21,21 @@ from app.procedures.settings import (
     CATEGORIES,
     FILERS,
     NOTIFICATION_VARIABLES,
+    RETENTION_MONTHS,
     Notification,
     ProcedureSettings,
     SettingsError,
     read_settings,
     unknown_variables,
 )
+from app.procedures.settings_checks import subject_fields, unknown_subjects
 from app.studio.changes.settings_file import STATUSES
-from app.studio.drafts import save_files
 from app.studio.editor_data import form_definitions, graph_of
 from app.studio.settings_file import Value, rewritten
+from app.studio.views import stale
 from app.studio.views.frame import Studio, bp, opened, page
+from app.studio.views.stale import Stale
 from app.town.queries import structures
-from app.web.identity import current_actor
 from app.web.requests import db, undo
 from forms.accounts import AccountForm
 from forms.administration import options
@@ -50,6 +53,9 @@ _FORMS: Mapping[str, type[AccountForm]] = {
     "depot": FilingForm,
     "instruction": HandlingForm,
 }
+AUTOMATIC = b"champs_automatiques"
+"""The variable that a diagram reads when it can accept answers without an agent."""
+
 #: field of a form → key of demarche.toml
 _KEYS: Mapping[str, str] = {
     "title": "titre",
@@ -69,8 +75,10 @@ _KEYS: Mapping[str, str] = {
     "draft_days": "brouillon_jours",
     "structure": "structure",
     "subject": "sujet",
+    "automatic": "reglages.acceptation_automatique",
     "regime": "legal.regime",
     "months": "legal.mois",
+    "retention_months": "conservation_mois",
     "second_reader": "second_lecteur",
 }
 #: What a key is when it is not written: writing it would only make the file longer.
@@ -82,6 +90,7 @@ _USUAL: Mapping[str, Value] = {
     "deposants": "tous",
     "ordre": 100,
     "brouillon_jours": 90,
+    "conservation_mois": RETENTION_MONTHS,
 }
 
 
@@ -98,7 +107,13 @@ def section(slug: str, section: str) -> ResponseReturnValue:
 
 
 def _show(
-    studio: Studio, section: str, form: AccountForm | None = None, *, status: int = 200, raw: str | None = None
+    studio: Studio,
+    section: str,
+    form: AccountForm | None = None,
+    *,
+    status: int = 200,
+    raw: str | None = None,
+    late: Stale | None = None,
 ) -> ResponseReturnValue:
     if section not in SECTIONS:
         raise NotFound
@@ -119,16 +134,22 @@ def _show(
     shown = page(
         "studio/settings.html",
         studio,
+        stale=late,
         sections=sections,
         section=section,
         label=SECTIONS[section],
         form=form,
         statuses=_statuses(current) if current is not None else (),
         lanes=_lanes(studio) if section == "instruction" else (),
-        raw=raw if raw is not None else studio.files[SETTINGS].decode("utf-8", errors="replace"),
+        questions=list(subject_fields(studio.files).items()) if section == "instruction" else (),
+        raw=raw if raw is not None else _raw(studio),
         unread=current is None,
     )
     return shown, status
+
+
+def _raw(studio: Studio) -> str:
+    return studio.files[SETTINGS].decode("utf-8", errors="replace")
 
 
 def _read(studio: Studio) -> ProcedureSettings | None:
@@ -151,10 +172,13 @@ def _form(section: str, studio: Studio, current: ProcedureSettings, data: Any = 
     given |= {
         "pieces": "\n".join(current.pieces),
         "subject": ", ".join(current.subject),
+        "automatic": ", ".join(current.settings.get("acceptation_automatique", ())),
         "regime": current.legal.regime,
         "months": current.legal.months,
     }
     form = _FORMS[section](data, data=given)
+    if "automatic" in form and AUTOMATIC not in studio.files.get(PROCESS, b""):
+        del form["automatic"]  # this diagram accepts nothing by itself
     choices: Mapping[str, Callable[[], Mapping[str, str]]] = {
         "category": lambda: CATEGORIES,
         "filers": lambda: FILERS,
@@ -200,12 +224,17 @@ def save(slug: str, section: str) -> ResponseReturnValue:
     if section not in _FORMS or current is None:
         raise NotFound
     form = _form(section, studio, current, request.form)
-    if not form.validate():
+    if (late := stale.stale(studio)) is not None:
+        seen = replace(late, differences=stale.differences(_form(section, studio, current), form))
+        return _show(studio, section, form, status=409, late=seen)
+    form.validate()
+    _check_subject(form, studio)
+    if form.errors:
         return _show(studio, section, form, status=422)
     changes = {_KEYS[name]: _value(name, value) for name, value in form.data.items()}
     changes = {key: None if _USUAL.get(key) == value else value for key, value in changes.items()}
     try:
-        _write(studio, rewritten(studio.files[SETTINGS], changes))
+        stale.save(studio, {SETTINGS: rewritten(studio.files[SETTINGS], changes)})
     except Refused as refusal:
         undo()
         form.refuse(next(iter(form)).name, refusal.message)
@@ -213,18 +242,23 @@ def save(slug: str, section: str) -> ResponseReturnValue:
     return _done(slug, section)
 
 
+def _check_subject(form: AccountForm, studio: Studio) -> None:
+    for name in ("subject", "automatic"):
+        for unknown in unknown_subjects(_entries(form[name].data), studio.files) if name in form else ():
+            form.refuse(name, f"Aucune question ne s’appelle «\u00a0{unknown}\u00a0»\u00a0: choisissez dans la liste.")
+
+
+def _entries(text: str | None) -> list[str]:
+    return [each.strip() for each in (text or "").split(",") if each.strip()]
+
+
 def _value(name: str, value: Any) -> Value:
     if name == "pieces":
         return [each.strip() for each in (value or "").splitlines() if each.strip()]
-    if name == "subject":
-        return [each.strip() for each in (value or "").split(",") if each.strip()]
+    if name in ("subject", "automatic"):
+        return list(_entries(value))
     found: Value = value
     return found
-
-
-def _write(studio: Studio, made: bytes) -> None:
-    revision = request.form.get("revision", 0, type=int)
-    save_files(db(), current_actor(), studio.slug, {SETTINGS: made}, revision)
 
 
 def _done(slug: str, section: str) -> ResponseReturnValue:
@@ -235,9 +269,11 @@ def _done(slug: str, section: str) -> ResponseReturnValue:
 def _save_file(studio: Studio) -> ResponseReturnValue:
     """The file as it is typed: what a form does not show can be written here. Verification judges it."""
     text = request.form.get("texte", "").replace("\r\n", "\n")
+    if (late := stale.stale(studio)) is not None:
+        return _show(studio, "fichier", status=409, raw=text, late=replace(late, file=_raw(studio)))
     if len(text.encode()) > 200_000:
         raise Refused("Ce fichier est trop long.")
-    _write(studio, text.encode())
+    stale.save(studio, {SETTINGS: text.encode()})
     return _done(studio.slug, "fichier")
 
 
@@ -248,21 +284,27 @@ def status_page(slug: str, status: str) -> ResponseReturnValue:
     current = _read(studio)
     if status not in STATUSES or current is None:
         raise NotFound
+    return _status(studio, status, _status_form(current, status))
+
+
+def _status_form(current: ProcedureSettings, status: str) -> StatusForm:
     sent = current.notifications.get(status)
-    form = StatusForm(
+    return StatusForm(
         data={
             "next_step": current.next_steps.get(status, ""),
             "subject": sent.subject if sent else "",
             "body": sent.body if sent else "",
         }
     )
-    return _status(studio, status, form)
 
 
-def _status(studio: Studio, status: str, form: AccountForm, code: int = 200) -> ResponseReturnValue:
+def _status(
+    studio: Studio, status: str, form: AccountForm, code: int = 200, late: Stale | None = None
+) -> ResponseReturnValue:
     shown = page(
         "studio/settings_status.html",
         studio,
+        stale=late,
         status=status,
         label=STATUSES[status],
         form=form,
@@ -275,9 +317,13 @@ def _status(studio: Studio, status: str, form: AccountForm, code: int = 200) -> 
 def save_status(slug: str, status: str) -> ResponseReturnValue:
     """Writes what the family is told at one status; a variable that does not exist is refused."""
     studio = opened(slug)
-    if status not in STATUSES:
+    current = _read(studio)
+    if status not in STATUSES or current is None:
         raise NotFound
     form = StatusForm(request.form)
+    if (late := stale.stale(studio)) is not None:
+        seen = replace(late, differences=stale.differences(_status_form(current, status), form))
+        return _status(studio, status, form, 409, seen)
     form.validate()
     _check_message(form)
     if form.errors:
@@ -289,7 +335,7 @@ def save_status(slug: str, status: str) -> ResponseReturnValue:
         f"notifications.{status}.texte": values["body"],
     }
     try:
-        _write(studio, rewritten(studio.files[SETTINGS], changes))
+        stale.save(studio, {SETTINGS: rewritten(studio.files[SETTINGS], changes)})
     except Refused as refusal:
         undo()
         form.refuse("body", refusal.message)

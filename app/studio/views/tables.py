@@ -13,8 +13,8 @@ from app.engine.decisions import Decision, DecisionError, parse_decisions
 from app.engine.xml import XmlRefused, load_xml
 from app.errors import NotFound, Refused
 from app.studio import drafts, editor_data
-from app.studio.views.diagram import answers_json, editor, revision_sent, saved
-from app.studio.views.frame import Studio, bp, opened, page
+from app.studio.views.diagram import answers_json, editor, saved
+from app.studio.views.frame import Studio, bp, opened, page, revision_sent
 from app.web.guards import takes_files
 from app.web.headers import as_download
 from app.web.identity import current_actor

@@ -134,6 +134,7 @@ class Desk:
         self.revision = 12
         self.saves: list[str] = []
         self.tokens: list[str] = []
+        self.token = "jeton"
         self.answer: tuple[int, Mapping[str, Any]] | None = None
         self.problems: list[Mapping[str, Any]] | None = []
         self.checked: list[Mapping[str, Any]] = []
@@ -157,6 +158,8 @@ def make_studio(desk: Desk, pages: Mapping[str, tuple[str, Mapping[str, Any]]]) 
         if desk.answer is not None:
             status, body = desk.answer
             return app.json.response(body), status
+        if request.form["csrf_token"] != desk.token:
+            return app.json.response({"error": "page-too-old", "csrf_token": desk.token}), 400
         if int(request.form["revision"]) != desk.revision:
             return app.json.response({"reason": "saved", "by": "Nadia Perrin", "at": "à 14 h 02"}), 409
         desk.saves.append(request.form["xml"])

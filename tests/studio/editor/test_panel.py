@@ -302,3 +302,21 @@ def test_a_label_is_never_markup(opened: Opening, absence: str) -> None:
     assert page.locator("img[src=x]").count() == 0
     assert page.title().startswith("Studio")
     expect(page.locator(".studio-panel__title")).to_contain_text("<img src=x")
+
+
+def test_the_first_sight_is_the_whole_drawing_between_the_palette_and_the_panel(studio: Page) -> None:
+    boxes = studio.evaluate(
+        "() => { const box = (each) => { const { left, top, right, bottom } = each.getBoundingClientRect();"
+        " return { left, top, right, bottom }; };"
+        " const one = (name) => box(document.querySelector(name));"
+        " return { canvas: one('.studio-canvas'), palette: one('.djs-palette'), panel: one('.studio-panel'),"
+        " shapes: [...document.querySelectorAll('.djs-shape .djs-visual')].map(box) }; }"
+    )
+    assert len(boxes["shapes"]) > 10
+    left, right = boxes["palette"]["right"], min(boxes["canvas"]["right"], boxes["panel"]["left"])
+    outside = [
+        each
+        for each in boxes["shapes"]
+        if each["left"] < left or each["right"] > right or each["bottom"] > boxes["canvas"]["bottom"]
+    ]
+    assert outside == []

@@ -132,6 +132,38 @@ def test_a_dead_session_is_said_and_saved_after(studio: Page, desk: Desk) -> Non
     assert "Revenue" in desk.saves[-1]
 
 
+def test_a_page_from_before_a_new_sign_in_goes_on_with_its_token(studio: Page, desk: Desk) -> None:
+    desk.token = "neuf"
+    rename(studio, "Revenue")
+    status(studio, "Enregistré à")
+    rename(studio, "Encore là")
+    status(studio, "Modifications à enregistrer")
+    status(studio, "Enregistré à")
+    assert desk.tokens == ["neuf/neuf"] * 2
+
+
+def test_a_token_that_is_refused_is_a_session_that_ended(studio: Page, desk: Desk) -> None:
+    desk.answer = (400, {})
+    rename(studio, "Perdue ?")
+    expect(studio.get_by_role("link", name="Reconnectez-vous dans un autre onglet")).to_be_visible()
+    expect(studio.locator(".studio-status")).not_to_contain_text("Hors connexion")
+    desk.answer = None
+    studio.evaluate("() => window.dispatchEvent(new Event('focus'))")
+    status(studio, "Enregistré à")
+    assert "Perdue ?" in desk.saves[-1]
+
+
+def test_a_link_followed_at_once_saves_first_and_asks_nothing(studio: Page, desk: Desk) -> None:
+    asked: list[str] = []
+    studio.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    select(studio, "saisir")
+    studio.get_by_label("Nom", exact=True).fill("Tout de suite après")
+    studio.get_by_role("link", name="Modifier ce formulaire").click()
+    studio.wait_for_url("**/formulaires/declaration")
+    assert asked == []
+    assert "Tout de suite après" in desk.saves[-1]
+
+
 def test_a_refusal_is_said_and_the_next_change_tries_again(studio: Page, desk: Desk) -> None:
     desk.answer = (422, {"message": "Le fichier est trop grand."})
     rename(studio, "Trop grand")

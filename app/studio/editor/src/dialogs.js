@@ -44,7 +44,7 @@ export function conflict(details, { read, fileName, takeOver, csrf }) {
 const KEYS = [
   ["Aller d’un élément à l’autre", "Page suivante, Page précédente ; Début pour le premier"],
   ["Modifier l’élément choisi dans le panneau", "Entrée ; Échap pour revenir au diagramme"],
-  ["Ajouter un élément ensuite", "A"], ["Relier à un autre élément", "C"], ["Poser un événement sur le bord", "B"], ["Changer de genre", "R"],
+  ["Ajouter un élément ensuite, ou dans un flux", "A"], ["Relier à un autre élément", "C"], ["Poser un événement sur le bord", "B"], ["Changer de genre", "R"],
   ["Écrire le nom sur le diagramme", "E"], ["Supprimer", "Suppr"],
   ["Déplacer l’élément choisi", "flèches ; Maj + flèches plus loin"], ["Déplacer la vue", "Ctrl + flèches"],
   ["Agrandir, réduire, taille réelle", "Ctrl + « + », Ctrl + « - », Ctrl + 0"], ["Voir tout le diagramme", "F"],

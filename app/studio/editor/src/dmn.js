@@ -1,7 +1,7 @@
 /* One decision table, to edit: an ordinary table of fields (docs/decisions/0016). See CONTRACT.md. */
 import { conflict } from "./dialogs.js";
 import { calmly, h, icon, patchChildren } from "./dom.js";
-import { announce, clock, drawn, failed, roots } from "./page.js";
+import { announce, clock, drawn, failed, roots, saveBeforeLeaving } from "./page.js";
 import { Form } from "./panel/form.js";
 import { functions } from "./panel/portal.js";
 import { Problems, watchProblems } from "./problems.js";
@@ -160,7 +160,7 @@ async function start(root, data) {
       }
       if (state === "stopped") {
         announce(root, "conflict", { reason: details.reason || "" });
-        conflict(details, { read, fileName: data.file_name || "table.dmn", takeOver: data.urls.take_over, csrf });
+        conflict(details, { read, fileName: data.file_name || "table.dmn", takeOver: data.urls.take_over, csrf: saving.csrf });
       }
     },
   });
@@ -175,11 +175,12 @@ async function start(root, data) {
     const key = event.key.toLowerCase();
     if (key === "s") { event.preventDefault(); editor.commit(); setTimeout(() => saving.now(), 50); }
   });
+  saveBeforeLeaving(() => { editor.commit(); return saving.unsaved && !saving.stopped; }, () => saving.now());
   shown();
   editor.draw();
   problems.show(data.problems ?? null);
   if (!data.problems) watch(data.revision);
-  keepPresence({ url: data.urls.presence, csrf, saving, others: (names) => { notice.textContent = names.length ? `${names.join(", ")} ${names.length > 1 ? "lisent" : "lit"} ce brouillon en ce moment.` : ""; } });
+  keepPresence({ url: data.urls.presence, saving, others: (names) => { notice.textContent = names.length ? `${names.join(", ")} ${names.length > 1 ? "lisent" : "lit"} ce brouillon en ce moment.` : ""; } });
   root.studio = { table, saving };
   announce(root, "ready", {});
 }

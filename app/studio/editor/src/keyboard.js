@@ -28,7 +28,8 @@ export function bindKeyboard(editor, { panel, say, fit, save, root }) {
   };
   keyboard.addListener(2000, ({ keyEvent: event }) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
-    const menu = MENUS[event.key.toLowerCase()];
+    const between = event.key.toLowerCase() === "a" && chosen()?.type === "bpmn:SequenceFlow";
+    const menu = between ? "studio-insert" : MENUS[event.key.toLowerCase()];
     if (menu && chosen()) { menus.open(menu, chosen()); return true; }
     if (menu && event.key.toLowerCase() === "c") return undefined; // nothing chosen: the tool that connects
     const act = plain[event.key];

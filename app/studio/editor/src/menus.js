@@ -1,4 +1,5 @@
 /* What an editor offers to add, connect or change: the palette, the pad beside an element, and the menus, all of buttons. */
+import { selfAndAllChildren } from "diagram-js/lib/util/Elements.js";
 import BpmnReplaceMenuProvider from "bpmn-js/lib/features/popup-menu/ReplaceMenuProvider.js";
 import { EDGES, GROUPS, KINDS, inOrder, localType, titleOf, wordFor } from "./kinds.js";
 
@@ -7,12 +8,22 @@ const byKeyboard = (event) => !event || event.type === "keydown" || event.detail
 /** A button as the palette and the pad want one: a string, parsed by diagram-js; titles are ours, never a person's. */
 const button = (title) => `<button type="button" class="entry" draggable="true" title="${title}" aria-label="${title}"></button>`;
 
+const MARGIN = 40;
+const middleOf = ([from, to]) => ({ x: Math.round((from.x + to.x) / 2), y: Math.round((from.y + to.y) / 2) });
+
+/** The longest straight part of a flow: its two ends. */
+function longest({ waypoints }) {
+  const parts = waypoints.slice(1).map((to, at) => [waypoints[at], to]);
+  const length = ([from, to]) => Math.hypot(to.x - from.x, to.y - from.y);
+  return parts.reduce((best, part) => (length(part) > length(best) ? part : best));
+}
+
 /** Adds elements: by hand with the mouse, at a good place with the keyboard. */
 export class Adding {
-  static $inject = ["elementFactory", "create", "modeling", "autoPlace", "canvas", "selection", "elementRegistry"];
+  static $inject = ["elementFactory", "create", "modeling", "autoPlace", "canvas", "selection", "elementRegistry", "spaceTool", "commandStack"];
 
-  constructor(elementFactory, create, modeling, autoPlace, canvas, selection, elementRegistry) {
-    Object.assign(this, { elementFactory, create, modeling, autoPlace, canvas, selection, elementRegistry });
+  constructor(elementFactory, create, modeling, autoPlace, canvas, selection, elementRegistry, spaceTool, commandStack) {
+    Object.assign(this, { elementFactory, create, modeling, autoPlace, canvas, selection, elementRegistry, spaceTool, commandStack });
   }
 
   shapeOf(target) { return this.elementFactory.createShape({ ...target }); }
@@ -32,6 +43,30 @@ export class Adding {
     if (target.type === "bpmn:SubProcess") this.modeling.createShape({ type: "bpmn:StartEvent" }, { x: shape.x + 58, y: shape.y + 100 }, shape);
     this.show(shape);
     return shape;
+  }
+
+  /** On a flow, which then goes through it: what lies beyond moves on to make room. One step back undoes it all. */
+  insert(flow, target) {
+    let shape = null;
+    const wanted = this.shapeOf(target);
+    this.commandStack.execute("studio.together", { act: () => {
+      this.makeRoom(flow, wanted);
+      shape = this.modeling.createShape(wanted, middleOf(longest(flow)), flow);
+      if (target.type === "bpmn:SubProcess") this.modeling.createShape({ type: "bpmn:StartEvent" }, { x: shape.x + 58, y: shape.y + 100 }, shape);
+    } });
+    this.show(shape);
+    return shape;
+  }
+
+  makeRoom(flow, { width, height }) {
+    const [from, to] = longest(flow);
+    const across = Math.abs(to.x - from.x) >= Math.abs(to.y - from.y);
+    const axis = across ? "x" : "y";
+    const missing = (across ? width : height) + 2 * MARGIN - Math.abs(to[axis] - from[axis]);
+    if (missing <= 0) return;
+    const start = middleOf([from, to])[axis];
+    const { movingShapes, resizingShapes } = this.spaceTool.calculateAdjustments(selfAndAllChildren(this.canvas.getRootElement()), axis, missing, start);
+    this.spaceTool.makeSpace(movingShapes, resizingShapes, { x: 0, y: 0, [axis]: missing }, across ? "e" : "s", start);
   }
 
   /** In the middle of what is seen, in the lane that is there. */
@@ -112,6 +147,12 @@ export function mayFollow(element) {
   return Object.keys(KINDS);
 }
 
+/** What may come between the two ends of a flow. */
+export function mayInsert(flow) {
+  if (localType(flow) !== "SequenceFlow" || flow.labelTarget) return [];
+  return mayFollow(flow.source).filter((key) => KINDS[key].group !== "ends" && key !== "eventBasedGateway");
+}
+
 export const isActivity = (element) => element.businessObject.$instanceOf("bpmn:Activity") && !element.businessObject.triggeredByEvent && !element.labelTarget;
 
 /** What may sit on the edge of an activity: errors and escalations only where something can raise them. */
@@ -146,7 +187,7 @@ export class Pad {
     const remove = this.entry("edit", "trash", "Supprimer", () => this.modeling.removeElements([element]));
     const removable = this.rules.allowed("elements.delete", { elements: [element] });
     if (element.type === "label") return removable ? { delete: remove } : {};
-    const entries = { ...this.following(element), ...this.lanes(element) };
+    const entries = { ...this.following(element), ...this.between(element), ...this.lanes(element) };
     if (this.menus.connectable(element).length) {
       const drag = (event) => this.connect.start(event, element);
       entries.connect = this.entry("edit", "connection-multi", "Relier à un autre élément", (event) => (byKeyboard(event) ? this.menus.open("studio-connect", element) : drag(event)), drag);
@@ -169,6 +210,14 @@ export class Pad {
     return entries;
   }
 
+  between(element) {
+    const keys = mayInsert(element);
+    if (!keys.length) return {};
+    const entries = { insert: { ...this.entry("model", "more", "Insérer autre chose ici", () => this.menus.open("studio-insert", element)), className: "studio-more" } };
+    if (!keys.includes("userTask")) return entries;
+    return { "insert-userTask": this.entry("model", "user-task", `Insérer ici : ${KINDS.userTask.label}`, () => this.adding.insert(element, KINDS.userTask.target)), ...entries };
+  }
+
   lanes(element) {
     if (!["bpmn:Lane", "bpmn:Participant"].includes(element.type)) return {};
     return {
@@ -183,12 +232,13 @@ export class Menus {
   static $inject = ["popupMenu", "adding", "modeling", "elementRegistry", "rules", "canvas", "selection"];
 
   static TITLES = {
-    "studio-append": "Ajouter ensuite", "studio-place": "Ajouter un élément", "studio-connect": "Relier à", "studio-edge": "Poser sur le bord", "bpmn-replace": "Changer de genre",
+    "studio-append": "Ajouter ensuite", "studio-insert": "Insérer ici", "studio-place": "Ajouter un élément", "studio-connect": "Relier à", "studio-edge": "Poser sur le bord", "bpmn-replace": "Changer de genre",
   };
 
   constructor(popupMenu, adding, modeling, elementRegistry, rules, canvas, selection) {
     Object.assign(this, { popupMenu, adding, modeling, elementRegistry, rules, canvas, selection });
     popupMenu.registerProvider("studio-append", { getPopupMenuEntries: (element) => this.kinds(element, KINDS, mayFollow(element), (target) => this.adding.append(element, target)) });
+    popupMenu.registerProvider("studio-insert", { getPopupMenuEntries: (flow) => this.kinds(flow, KINDS, mayInsert(flow), (target) => this.adding.insert(flow, target)) });
     popupMenu.registerProvider("studio-place", { getPopupMenuEntries: (element) => this.kinds(element, KINDS, Object.keys(KINDS), (target) => this.adding.place(target)) });
     popupMenu.registerProvider("studio-edge", { getPopupMenuEntries: (element) => this.kinds(element, EDGES, mayEdge(element), (target) => this.adding.attach(element, target)) });
     popupMenu.registerProvider("studio-connect", { getPopupMenuEntries: (element) => this.targets(element) });

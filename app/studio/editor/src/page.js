@@ -39,5 +39,25 @@ export function followLinks(select) {
   follow();
 }
 
+/** A link followed, or a button of the page pressed, before the pause is over: what changed is saved first, so that the browser
+    does not ask whether to leave. `unsaved()` says whether something is to save; `save()` saves it. */
+export function saveBeforeLeaving(unsaved, save) {
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest?.("a[href]");
+    if (!link || event.defaultPrevented || link.target || link.hasAttribute("download") || link.getAttribute("href").startsWith("#")) return;
+    if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || link.origin !== location.origin || !unsaved()) return;
+    event.preventDefault();
+    await save();
+    location.assign(link.href);
+  });
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post" || event.submitter?.name || !unsaved()) return;
+    event.preventDefault();
+    await save();
+    form.submit();
+  });
+}
+
 /** « à 14 h 05 » */
 export const clock = () => new Intl.DateTimeFormat("fr-FR", { hour: "numeric", minute: "2-digit" }).format(new Date()).replace(":", "\u00a0h\u00a0").replace(/^/, "à ");

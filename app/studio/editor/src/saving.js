@@ -55,23 +55,18 @@ export class Saving {
     this.tell("saving");
     let answer;
     try {
-      const body = new FormData();
-      for (const [name, value] of Object.entries({ csrf_token: this.csrf, revision: this.revision, xml: await this.read() })) body.append(name, value);
-      answer = await fetch(this.url, {
-        method: "POST", body, credentials: "same-origin", redirect: "manual",
-        headers: { "X-Requested-With": "fetch", "X-CSRFToken": this.csrf, Accept: "application/json" },
-      });
+      answer = await post(this, this.url, { revision: this.revision, xml: await this.read() });
     } catch { return this.later("offline"); }
-    const told = await answer.json().catch(() => ({}));
+    const { status, told } = answer;
     if (answer.ok) {
       this.kept = number;
       this.revision = told.revision;
       this.waits = 2000;
       return this.tell("saved", told);
     }
-    if (answer.type === "opaqueredirect" || answer.status === 401) return this.later("signed-out");
-    if ([403, 404, 409].includes(answer.status)) return this.stop({ status: answer.status, ...told });
-    if (answer.status === 422) return this.tell("refused", told);
+    if (answer.away || status === 401 || status === 400) return this.later("signed-out");
+    if ([403, 404, 409].includes(status)) return this.stop({ status, ...told });
+    if (status === 422) return this.tell("refused", told);
     return this.later("offline");
   }
 
@@ -91,19 +86,31 @@ export class Saving {
   }
 }
 
+/** Sends a form as a script of this page; `holder.csrf` is its token. The answer to a page older than the session, when
+    somebody signed in again in another tab, holds the new token: the same is then sent once more with it. */
+async function post(holder, url, fields) {
+  for (let turn = 0; ; turn += 1) {
+    const body = new FormData();
+    for (const [name, value] of Object.entries({ csrf_token: holder.csrf, ...fields })) body.append(name, value);
+    const answer = await fetch(url, {
+      method: "POST", body, credentials: "same-origin", redirect: "manual",
+      headers: { "X-Requested-With": "fetch", "X-CSRFToken": holder.csrf, Accept: "application/json" },
+    });
+    const told = await answer.json().catch(() => ({}));
+    if (answer.status !== 400 || !told.csrf_token || turn) return { ok: answer.ok, status: answer.status, away: answer.type === "opaqueredirect", told };
+    holder.csrf = told.csrf_token;
+  }
+}
+
 /** Asks who else is here, now and then; `others` is told their names, and a takeover stops the saving. */
-export function keepPresence({ url, csrf, saving, others }) {
+export function keepPresence({ url, saving, others }) {
   if (!url) return;
   const ask = async () => {
     if (saving.stopped || document.hidden) return;
-    const body = new FormData();
-    body.append("csrf_token", csrf);
-    body.append("revision", saving.revision);
-    const answer = await fetch(url, { method: "POST", body, credentials: "same-origin", headers: { "X-Requested-With": "fetch", "X-CSRFToken": csrf, Accept: "application/json" } }).catch(() => null);
-    const told = answer?.ok ? await answer.json().catch(() => null) : null;
-    if (!told) return;
-    others(told.others || []);
-    if (told.taken_over_by) saving.stop({ status: 409, reason: "taken_over", by: told.taken_over_by });
+    const answer = await post(saving, url, { revision: saving.revision }).catch(() => null);
+    if (!answer?.ok) return;
+    others(answer.told.others || []);
+    if (answer.told.taken_over_by) saving.stop({ status: 409, reason: "taken_over", by: answer.told.taken_over_by });
   };
   setInterval(ask, 45000);
   ask();

@@ -6,7 +6,7 @@ import { bindKeyboard } from "./keyboard.js";
 import { localType, titleOf } from "./kinds.js";
 import { Model } from "./model.js";
 import { makeEditor } from "./modeler.js";
-import { announce, clock, drawn, failed, followLinks, roots } from "./page.js";
+import { announce, clock, drawn, failed, followLinks, roots, saveBeforeLeaving } from "./page.js";
 import { Panel } from "./panel/panel.js";
 import { Problems, watchProblems } from "./problems.js";
 import { Saving, keepPresence } from "./saving.js";
@@ -44,6 +44,16 @@ function historyTools(editor) {
   return h("div", { class: "studio-bar__group", role: "group", "aria-label": "Modifications" }, undo, redo);
 }
 
+const TONES = { checking: "waiting", error: "danger", warning: "success", clean: "success" };
+
+/** The tag at the top of the page says what the bar says: it was written when the page was. */
+function sayVerdict(said, state) {
+  const tag = document.querySelector("[data-draft-verdict] > *");
+  if (!tag) return;
+  tag.dataset.tone = TONES[state];
+  tag.replaceChildren(h("span", { text: `Brouillon · ${said.toLowerCase()}` }));
+}
+
 function viewTools(editor, fit, problems, parts) {
   const minimap = editor.get("minimap");
   const map = h("button", { type: "button", class: "studio-tool studio-tool--wide", "aria-pressed": "false", on: { click: () => { minimap.toggle(); map.setAttribute("aria-pressed", String(minimap.isOpen())); } } }, "Vue d’ensemble");
@@ -51,14 +61,15 @@ function viewTools(editor, fit, problems, parts) {
   problems.changed = (list, checking) => {
     count.textContent = problems.said;
     count.dataset.state = checking ? "checking" : list.some((each) => each.severity === "error") ? "error" : list.length ? "warning" : "clean";
+    sayVerdict(problems.said, count.dataset.state);
     parts.redraw();
     announce(parts.root, "problems", { problems: list });
   };
   return [zoomTools(editor, fit), h("div", { class: "studio-bar__group" }, map, count, tool("search", "Rechercher (Ctrl + F)", () => { editor.get("canvas").focus(); editor.get("searchPad").open(); }), tool("help", "Raccourcis du clavier", help))];
 }
 
-/** Selects and centres; false when the diagram has no such element. */
-function selecting(editor) {
+/** Selects, and centres what is out of sight (`left`: pixels under the palette); false when the diagram has no such element. */
+function selecting(editor, left) {
   return (id) => {
     const element = editor.get("elementRegistry").get(id);
     if (!element || !element.parent) return false;
@@ -66,7 +77,8 @@ function selecting(editor) {
     const { x, y, width = 0, height = 0 } = element.waypoints ? element.waypoints[Math.floor(element.waypoints.length / 2)] : element;
     const canvas = editor.get("canvas");
     const view = canvas.viewbox();
-    canvas.viewbox({ ...view, x: x + width / 2 - view.width / 2, y: y + height / 2 - view.height / 2 });
+    const seen = x >= view.x + left() / view.scale && y >= view.y && x + width <= view.x + view.width && y + height <= view.y + view.height;
+    if (!seen) canvas.viewbox({ ...view, x: x + width / 2 - view.width / 2, y: y + height / 2 - view.height / 2 });
     return true;
   };
 }
@@ -81,7 +93,7 @@ async function start(root, data) {
   drawn(root);
   const palette = () => { const box = parts.canvas.querySelector(".djs-palette").getBoundingClientRect(); return box.width ? box.width + 16 : 0; };
   const fit = () => fitAll(editor, palette());
-  const select = selecting(editor);
+  const select = selecting(editor, palette);
   const problems = new Problems(parts.problems, { editor, select, known: (id) => Boolean(editor.get("elementRegistry").get(id)) });
   const panel = new Panel(parts.content, new Model(editor), data.catalogue, { problems: (id) => problems.of(id), open: select });
   parts.redraw = () => panel.draw();
@@ -103,11 +115,12 @@ async function start(root, data) {
       }
       if (state === "stopped") {
         announce(root, "conflict", { reason: details.reason || "" });
-        conflict(details, { read, fileName: data.file_name || "diagramme.bpmn", takeOver: data.urls.take_over, csrf });
+        conflict(details, { read, fileName: data.file_name || "diagramme.bpmn", takeOver: data.urls.take_over, csrf: saving.csrf });
       }
     },
   });
   const save = () => { panel.commit(); return saving.now(); };
+  saveBeforeLeaving(() => { panel.commit(); return saving.unsaved && !saving.stopped; }, save);
   editor.on("commandStack.changed", () => saving.changed());
   document.addEventListener("visibilitychange", () => { if (document.hidden) panel.commit(); });
   parts.bar.append(historyTools(editor), ...viewTools(editor, fit, problems, parts), line);
@@ -120,7 +133,7 @@ async function start(root, data) {
     announce(root, "selection", one ? { id: one.id, type: localType(one) } : { id: null, type: null });
   });
   editor.on("popupMenu.open", () => parts.open(false)); // on a phone the menu would open under the sheet
-  keepPresence({ url: data.urls.presence, csrf, saving, others: (names) => {
+  keepPresence({ url: data.urls.presence, saving, others: (names) => {
     parts.notice.textContent = names.length ? `${names.join(", ")} ${names.length > 1 ? "lisent" : "lit"} ce brouillon en ce moment.` : "";
   } });
   panel.draw();

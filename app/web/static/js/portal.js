@@ -40,6 +40,7 @@
         });
       } catch { return failed(); }
       if (response.status === 401) { say(""); await signInAgain(form); return queue(); }
+      if (response.status === 400 && await renewed(response, data.get("csrf_token"))) return queue();
       if (!response.ok) return failed();
       saved = data;
       if (error) error.hidden = true;
@@ -65,6 +66,14 @@
     window.addEventListener("pageshow", () => { leaving = false; });
     document.addEventListener("visibilitychange", () => { if (document.hidden) queue(); });
     $("[data-draft-retry]", form)?.addEventListener("click", queue);
+  }
+
+  /* Somebody signed in again in another tab: the answer to a page of before holds the token to go on with. */
+  async function renewed(response, used) {
+    const { csrf_token: token } = await response.json().catch(() => ({}));
+    if (!token || token === used) return false;
+    for (const field of all("input[name=csrf_token]")) field.value = token;
+    return true;
   }
 
   function clock() {
@@ -193,30 +202,68 @@
     show();
   }
 
-  /* An answer that other questions depend on: the server draws the form again; what is being typed stays. */
+  /* An answer that other questions depend on: the server draws the form again. Only the questions that it draws
+     otherwise are replaced: what was answered meanwhile, and what a finger is on, stays where it is. */
+  const drawn = new WeakMap();
+  const asked = new WeakMap();
+  const blocks = (root) => all(".field[data-field]", root);
+  const controls = (block) => all("input, select, textarea", block);
+  const answers = (block) => controls(block).map((field) => `${field.name}=${/radio|checkbox/.test(field.type) ? field.checked : field.value}`).join("\n");
+  const nameOf = (block) => controls(block)[0]?.name || block.dataset?.field;
+
+  function drawing(block) {
+    const copy = block.cloneNode(true);
+    for (const field of all("input, option, textarea", copy)) {
+      for (const answer of ["checked", "selected"]) field.removeAttribute(answer);
+      if (field.tagName === "TEXTAREA") field.textContent = "";
+      else if (field.tagName === "INPUT" && !/radio|checkbox|hidden/.test(field.type)) field.removeAttribute("value");
+    }
+    return copy.outerHTML;
+  }
+
   async function refresh(form) {
+    asked.get(form)?.abort();
+    const asking = new AbortController();
+    asked.set(form, asking);
+    const before = new Map(blocks(form).map((block) => [block, answers(block)]));
     let next;
     try {
       const answer = await fetch(form.dataset.refresh, {
-        method: "POST", body: textOf(form), credentials: "same-origin", headers: { "X-Requested-With": "fetch" },
+        method: "POST", body: textOf(form), credentials: "same-origin", signal: asking.signal,
+        headers: { "X-Requested-With": "fetch" },
       });
       next = $("form[data-refresh]", new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch { return; }
     if (!next) return;
-    const focused = document.activeElement;
-    for (const block of all(".field[data-field]", next)) {
-      const mine = $(`.field[data-field="${CSS.escape(block.dataset.field)}"]`, form);
-      if (mine && (mine.contains(focused) || $("input[type=file]", mine))) block.replaceWith(mine);
-    }
-    const outer = (root) => all(".fields", root).filter((part) => !part.parentNode.closest(".fields"));
     for (const seen of all("input[data-seen]", next)) $(`input[data-seen][name="${seen.name}"]`, form).value = seen.value;
+    settleAll(form, next, before);
+  }
+
+  const outer = (root) => all(".fields", root).filter((part) => part.parentNode.closest(".fields, form") === root.closest(".fields, form"));
+  function settleAll(root, next, before) {
     const fresh = outer(next);
-    outer(form).forEach((part, index) => {
-      if (!fresh[index]) return;
-      part.replaceWith(fresh[index]);
-      enhance(fresh[index]);
+    outer(root).forEach((part, index) => { if (fresh[index]) settle(part, fresh[index], before); });
+  }
+  function settle(part, fresh, before) {
+    const mine = new Map([...part.children].filter((child) => before.has(child)).map((block) => [nameOf(block), block]));
+    const wanted = [...fresh.children].map((child) => {
+      const old = mine.get(nameOf(child));
+      return old && stays(old, child, before) ? old : child;
     });
-    focused.focus();
+    for (const child of [...part.children]) if (!wanted.includes(child)) child.remove();
+    wanted.forEach((child, index) => {
+      if (part.children[index] === child) return;
+      part.insertBefore(child, part.children[index] || null);
+      enhance(child);
+    });
+  }
+  function stays(old, fresh, before) {
+    if (drawn.get(old) === drawing(fresh) && answers(old) === answers(fresh)) return true;
+    if ($(".fields", old) && outer(old).length === outer(fresh).length) {
+      settleAll(old, fresh, before);
+      return true;
+    }
+    return old.contains(document.activeElement) || Boolean($("input[type=file]", old)) || answers(old) !== before.get(old);
   }
 
   async function copy(button) {
@@ -228,6 +275,7 @@
   }
 
   function enhance(root) {
+    for (const block of [...(root.matches?.(".field[data-field]") ? [root] : []), ...blocks(root)]) drawn.set(block, drawing(block));
     all("form[data-autosave]", root).forEach(autosave);
     all("[data-count]", root).forEach(countCharacters);
     all(".password-rules", root).forEach(passwordRules);

@@ -3,7 +3,7 @@
 import { calmly, h, patchChildren } from "../dom.js";
 import { inOrder, localType, titleOf, wordFor } from "../kinds.js";
 import { identifierOf } from "../model.js";
-import { isActivity, mayEdge, mayFollow } from "../menus.js";
+import { isActivity, mayEdge, mayFollow, mayInsert } from "../menus.js";
 import { flowGroups, paths } from "./conditions.js";
 import { eventGroups, messageTask } from "./events.js";
 import { Form } from "./form.js";
@@ -153,6 +153,7 @@ export class Panel {
     const open = (id) => () => menus.open(id, element);
     return form.group("Actions", h("div", { class: "studio-actions", "data-key": "actions" },
       mayFollow(element).length > 0 && form.button("ajouter", "Ajouter ensuite…", open("studio-append")),
+      mayInsert(element).length > 0 && form.button("inserer", "Insérer ici…", open("studio-insert")),
       menus.connectable(element).length > 0 && form.button("relier", "Relier à…", open("studio-connect")),
       mayEdge(element).length > 0 && form.button("bord", "Poser sur le bord…", open("studio-edge")),
       !this.model.editor.get("popupMenu").isEmpty(element, "bpmn-replace") && form.button("genre", "Changer de genre…", open("bpmn-replace")),
