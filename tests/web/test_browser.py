@@ -214,6 +214,16 @@ def test_only_the_last_drawing_of_the_questions_counts(form_page: Page, desk: De
     expect(form_page.get_by_label("Précisez")).to_have_count(0)
 
 
+def test_a_form_that_is_sent_gives_up_the_drawing_under_way(form_page: Page, desk: Desk) -> None:
+    desk.drawing.clear()
+    with form_page.expect_event("requestfailed"):
+        form_page.select_option("#motif", "autre")
+        form_page.evaluate("document.querySelector('.form-actions button').click()")
+    desk.drawing.set()
+    form_page.wait_for_load_state("networkidle")
+    assert desk.submissions == ["oui"]
+
+
 def test_each_row_of_a_group_gets_its_own_questions(form_page: Page) -> None:
     form_page.fill("input[name=enfants-1-prenom]", "Inès")
     form_page.select_option("#motif", "autre")

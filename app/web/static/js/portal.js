@@ -131,6 +131,7 @@
     if (event.defaultPrevented || form.method !== "post") return;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "1";
+    asked.get(form)?.abort(); // the answers travel with the form: a drawing under way would come back after it
     // after the browser has read the button's own name and value
     setTimeout(() => { for (const button of all("button[type=submit], button:not([type])", form)) button.setAttribute("aria-busy", "true"); });
   }
@@ -222,6 +223,7 @@
   }
 
   async function refresh(form) {
+    if (form.dataset.sent) return;
     asked.get(form)?.abort();
     const asking = new AbortController();
     asked.set(form, asking);
