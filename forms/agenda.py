@@ -1,8 +1,8 @@
-"""The form of administrators about an activity: canteen, morning, evening, Wednesday…"""
+"""Forms of the agenda: the activity of administrators (canteen, morning, Wednesday…), the group entry of families."""
 
 from typing import Any
 
-from wtforms import BooleanField, IntegerField, SelectMultipleField
+from wtforms import BooleanField, IntegerField, RadioField, SelectField, SelectMultipleField
 from wtforms.validators import Optional, ValidationError
 
 from forms.accounts import AccountForm, LineField
@@ -10,6 +10,7 @@ from forms.administration import Needed, line, options
 from forms.french import WEEKDAYS
 from forms.hygiene import BadInput
 from forms.parsing import parse_time
+from forms.pieces import DayField
 
 
 def _hour(_form: Any, field: Any) -> None:
@@ -58,4 +59,35 @@ class NewActivityForm(ActivityForm):
     )
 
 
-__all__ = ["ActivityForm", "NewActivityForm"]
+ADD, REMOVE = "reserver", "annuler"
+TURNS = (
+    ("all", "Toutes les semaines"),
+    ("even", "Les semaines paires (numéro de la semaine dans le calendrier)"),
+    ("odd", "Les semaines impaires"),
+)
+
+
+class GroupEntryForm(AccountForm):
+    """« Saisie groupée »: the same week for several children. Children, activities and days are set by the view."""
+
+    children = SelectMultipleField("Pour quels enfants\u00a0?", validators=[Needed("Choisissez au moins un enfant.")])
+    action = RadioField(
+        "Que voulez-vous faire\u00a0?",
+        choices=options([(ADD, "Réserver des jours"), (REMOVE, "Annuler des jours réservés")]),
+        default=ADD,
+        validators=[Needed("Choisissez de réserver ou d’annuler.")],
+    )
+    activities = SelectMultipleField(
+        "Pour quelles activités\u00a0?", validators=[Needed("Choisissez au moins une activité.")]
+    )
+    first = DayField("Premier jour", validators=[Needed("Indiquez le premier jour.")])
+    last = DayField("Dernier jour", validators=[Needed("Indiquez le dernier jour.")])
+    weekdays = SelectMultipleField(
+        "Quels jours de la semaine\u00a0?",
+        coerce=int,
+        validators=[Needed("Choisissez au moins un jour de la semaine.")],
+    )
+    turn = SelectField("Quelles semaines\u00a0?", choices=options(TURNS), default="all")
+
+
+__all__ = ["ADD", "REMOVE", "ActivityForm", "GroupEntryForm", "NewActivityForm"]

@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app import clock
-from app.agenda import views_admin, views_family
+from app.agenda import views_admin, views_family, views_group
 from app.agenda.queries import absences_on, readable_structures
 from app.config import Settings
 from app.errors import NotFound
@@ -25,7 +25,7 @@ FURTHEST = timedelta(days=400)
 
 def blueprints(_settings: Settings) -> list[Blueprint]:
     """What the composition registers."""
-    return [bp, views_admin.bp, views_family.bp]
+    return [bp, views_admin.bp, views_family.bp, views_group.bp]
 
 
 def _asked_day() -> date:

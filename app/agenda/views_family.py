@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from app import clock
 from app.agenda.activities import KEPT_REGULATED
 from app.agenda.booking import save_wishes
+from app.agenda.bundles import DONE
 from app.agenda.planning import Cell, ChildPlanning, Line, planning
 from app.agenda.states import STATES
 from app.agenda.wishes import AT_ONCE, Wish
@@ -38,16 +39,6 @@ LEGEND = (
     "absent_unjustified",
     "refused",
 )
-RESULTS: Mapping[str, str] = {
-    "booked": "Réservé",
-    "requested": "Demandé\u00a0: le service vous répondra",
-    "waiting": "Sur liste d’attente",
-    "cancelled": "Annulé, sans frais",
-    "cancel_requested": "Annulation demandée\u00a0: le service vous répondra",
-    "kept": "Annulation retirée\u00a0: la réservation reste",
-    "refused": "Impossible",
-}
-"""What became of wishes, in the order of the page; those that changed nothing are not listed."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +90,8 @@ def save() -> ResponseReturnValue:
     activities = {each.id: each.card.label for each in KEPT_REGULATED.get(db())}
     told = [
         (title, [(each, activities.get(each.wish.activity_id, "")) for each in outcomes if each.result == result])
-        for result, title in RESULTS.items()
+        for result, title in DONE.items()
+        if result != "unchanged"
     ]
     return render_template(
         "agenda/saved.html",

@@ -4,66 +4,23 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from app import create_app
 from app.agenda.booking import save_wishes
 from app.agenda.models import Booking
 from app.agenda.wishes import Wish
-from app.db import Database
 from app.families.rights import Authority
 from app.policy import Actor
-from tests.agenda.bookings_of import Family, Valbrise, make_family, make_valbrise, stored
-from tests.cases.making import sign_in
-from tests.conftest import settings_for
+from tests.agenda.bookings_of import make_family
+from tests.agenda.pages import Town
 from tests.families.people import link, make_adult
 
 MONDAY, TUESDAY = date(2026, 11, 30), date(2026, 12, 1)
 MONTH = "/planning?mois=2026-12"
-
-
-@dataclass
-class Town:
-    database: Database
-    valbrise: Valbrise
-    family: Family
-    folder: Path
-
-    @property
-    def child(self) -> uuid.UUID:
-        return self.family.child.id
-
-    def key(self, day: date, code: str = "CANT") -> str:
-        return f"{self.valbrise.id(code)}:{day.isoformat()}"
-
-    def enter(self, account_id: uuid.UUID | None) -> FlaskClient:
-        app = create_app(settings_for(str(self.database.engine.url), self.folder), self.database)
-        app.config["WTF_CSRF_ENABLED"] = False
-        client = app.test_client()
-        return sign_in(client, self.database, account_id) if account_id else client
-
-    def bookings(self) -> list[tuple[str, str]]:
-        with self.database.transaction(read_only=True) as session:
-            return stored(session)
-
-
-@pytest.fixture
-def town(database: Database, tmp_path: Path) -> Town:
-    with database.transaction() as session:
-        valbrise = make_valbrise(session)
-        family = make_family(session, born=(date(2019, 5, 12), date(2021, 11, 3)))
-    return Town(database, valbrise, family, tmp_path)
-
-
-@pytest.fixture
-def claire(town: Town) -> FlaskClient:
-    return town.enter(town.family.parent.account_id)
 
 
 def boxes(page: str) -> dict[str, bool]:
