@@ -50,18 +50,20 @@ ADMIN = (
 )
 
 
-def _item(label: str, url: str, icon: str, short: str, count: int = 0) -> Item:
-    current = request.path == url or request.path.startswith(url + "/")
+def _item(here: str, label: str, url: str, icon: str, short: str, count: int = 0) -> Item:
+    current = here == url or here.startswith(url + "/")
     return {"label": label, "url": url, "current": current, "count": count, "icon": icon, "short": short}
 
 
 def menu(actor: Actor, unread: int) -> list[Item]:
     """The menu of this page for this person; ``unread`` badges « Messages »."""
+    here = request.path
     if not actor.is_agent:
-        return [_item(*line, count=unread if line[1] == "/messages" else 0) for line in FAMILY]
-    return [_item(*line[:4]) for line in AGENT if actor.can(line[4])]
+        return [_item(here, *line, count=unread if line[1] == "/messages" else 0) for line in FAMILY]
+    return [_item(here, *line[:4]) for line in AGENT if actor.can(line[4])]
 
 
 def admin_menu(actor: Actor) -> list[Item]:
     """The menu of the administration, for whoever holds one of its permissions."""
-    return [_item(*line[:4]) for line in ADMIN if actor.can(line[4])]
+    here = request.path
+    return [_item(here, *line[:4]) for line in ADMIN if actor.can(line[4])]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask, Request, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
@@ -72,6 +72,10 @@ class Portal(Flask):
                 return super().full_dispatch_request()
         finally:
             g.pop("db", None)  # closed: reading it again would take a connection that nobody gives back
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view of the portal is a coroutine: Flask would look at each of forty functions of a request."""
+        return func
 
     def handle_user_exception(self, e: Exception) -> ResponseReturnValue:
         undo()
