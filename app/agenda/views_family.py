@@ -1,4 +1,4 @@
-"""« Planning » : a month of one child, many days at once, one save, and what became of each (R2)."""
+"""« Planning » : a month or a week of one child, many days at once, one save, and what became of each (R2)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from flask import render_template, request
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import clock
 from app.agenda.activities import KEPT_REGULATED
 from app.agenda.booking import save_wishes
 from app.agenda.bundles import DONE
+from app.agenda.offers import offers_of
+from app.agenda.periods import VIEWS, asked_period
 from app.agenda.planning import Cell, ChildPlanning, Line, planning
 from app.agenda.states import STATES
 from app.agenda.wishes import AT_ONCE, Wish
@@ -26,7 +28,6 @@ from app.web.requests import db
 
 bp = blueprint("agenda_family", __name__, audience="family", url_prefix="/planning")
 
-MONTHS_BEHIND, MONTHS_AHEAD = 12, 13
 COMING = ("booked", "requested", "waiting")
 """States whose box is ticked: the child is expected, or waits for a place."""
 LEGEND = (
@@ -35,6 +36,7 @@ LEGEND = (
     "cancel_requested",
     "offered",
     "waiting",
+    "present",
     "absent_in_time",
     "absent_unjustified",
     "refused",
@@ -51,13 +53,20 @@ class Week:
     past: bool
     closed: Sequence[str] = ()
 
+    def of(self, day: date) -> list[tuple[Line, Cell]]:
+        """What is held on one of its days."""
+        place = self.days.index(day)
+        return [(line, cells[place]) for line, cells in self.lines if cells[place].kind != "none"]
+
 
 @bp.get("")
 def month() -> ResponseReturnValue:
-    """The month of one child: what is booked, what may be, until when, and why not."""
-    actor, first = current_actor(), _asked_month()
+    """A month or a week of one child: what is booked, what may be, until when, and why not."""
+    actor, today = current_actor(), clock.today()
+    period = asked_period(request.args, today)
     assert actor.id is not None  # the family audience
-    if household_id_of(db(), actor.id) is None:
+    household_id = household_id_of(db(), actor.id)
+    if household_id is None:
         return render_template("families/no_household.html")
     children = children_of(db(), actor.id, Action.PLANNING)
     if not children:
@@ -65,17 +74,18 @@ def month() -> ResponseReturnValue:
     chosen = _uuid(request.args.get("enfant")) or children[0].id
     if chosen not in {child.id for child in children}:
         raise NotFound("Cet enfant n’existe pas ou n’est pas dans votre foyer.")
-    [found] = planning(db(), actor, [chosen], first, _last_of(first))
+    [found] = planning(db(), actor, [chosen], period.first, period.last)
     return render_template(
         "agenda/planning.html",
         child=found.child,
         children=children,
-        first=first,
-        previous=_shifted(first, -1),
-        next=_shifted(first, 1),
+        period=period,
+        views=[(label, period.seen_as(view, today)) for view, label in VIEWS.items()],
         weeks=_weeks(found),
+        offers=offers_of(db(), household_id, children),
         may_book=found.child.may(Action.BOOK),
         ticked=COMING,
+        today=today,
         legend=[STATES[code] for code in LEGEND],
     )
 
@@ -98,8 +108,32 @@ def save() -> ResponseReturnValue:
         told=[(title, listed) for title, listed in told if listed],
         refused=any(each.result == "refused" for each in outcomes),
         child_id=child_id,
-        month=request.form.get("mois", "")[:7],
+        shown=_shown(),
     )
+
+
+@bp.post("/proposition")
+def answer_offer() -> ResponseReturnValue:
+    """Takes the place that is offered, or leaves it to the next who waits."""
+    child_id, activity_id = _uuid(request.form.get("enfant")), _uuid(request.form.get("activite"))
+    day, answer = _day(request.form.get("jour", "")), request.form.get("reponse", "")
+    if child_id is None or activity_id is None or day is None or answer not in ("accepter", "laisser"):
+        raise Refused("Rechargez la page du planning, puis recommencez.")
+    [outcome] = save_wishes(db(), current_actor(), [Wish(child_id, activity_id, day, add=answer == "accepter")])
+    told = {
+        "booked": "La place est à vous\u00a0: le jour est réservé.",
+        "requested": "La place est gardée pour vous\u00a0: le service vous répondra.",
+        "cancelled": "La place est laissée à la personne suivante.",
+        "unchanged": "Votre réponse est déjà enregistrée.",
+        "waiting": outcome.words,
+    }
+    flash(told.get(outcome.result, outcome.words), "warning" if outcome.result in ("refused", "waiting") else "success")
+    return redirect(url_for(".month", enfant=child_id, mois=f"{day:%Y-%m}"), 303)
+
+
+def _shown() -> dict[str, str]:
+    """The period of the page that was sent, to go back to."""
+    return {name: request.form[name][:10] for name in ("vue", "mois", "semaine") if request.form.get(name)}
 
 
 def _wishes(child_id: uuid.UUID) -> list[Wish]:
@@ -130,26 +164,6 @@ def _week(found: ChildPlanning, places: Sequence[int]) -> Week:
     shown = [cell for _, cells in held for cell in cells if cell.kind != "none"]
     closed = list(dict.fromkeys(cell.words for cell in shown)) if all(cell.kind == "closed" for cell in shown) else []
     return Week(days, held, past=days[-1] < clock.today(), closed=closed)
-
-
-def _asked_month() -> date:
-    """The first day of the month of the address, this one without it. A month too far away, or none, is a 404."""
-    today, asked = clock.today().replace(day=1), request.args.get("mois", "")
-    if not asked:
-        return today
-    first = _day(f"{asked}-01")
-    if first is None or not _shifted(today, -MONTHS_BEHIND) <= first <= _shifted(today, MONTHS_AHEAD):
-        raise NotFound("Ce mois n’est pas dans le planning.")
-    return first
-
-
-def _shifted(first: date, months: int) -> date:
-    years, month = divmod(first.month - 1 + months, 12)
-    return date(first.year + years, month + 1, 1)
-
-
-def _last_of(first: date) -> date:
-    return _shifted(first, 1) - timedelta(days=1)
 
 
 def _uuid(text: str | None) -> uuid.UUID | None:

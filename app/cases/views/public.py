@@ -8,12 +8,13 @@ from itertools import groupby
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from app.agenda.offers import offers_of
 from app.cases.presentation import STATUS_WORDS
 from app.cases.queries import answers_due, modifiable_among, their_cases
 from app.cases.views.family import who
 from app.db import fold
 from app.documents.queries import asked_of
-from app.families.queries import children_of
+from app.families.queries import children_of, household_id_of
 from app.procedures.models import Procedure
 from app.procedures.queries import catalogue, content_of, published
 from app.procedures.settings import CATEGORIES
@@ -62,13 +63,15 @@ def dashboard() -> ResponseReturnValue:
     asked = [(case, task) for case, task in going_on if task is not None and case.status == "traitement"]
     actor = current_actor()
     assert actor.id is not None  # the family audience
+    children = children_of(db(), actor.id)
     return render_template(
         "cases/dashboard.html",
         asked=asked,
         cases=[found for found in going_on if found not in asked],
         due=answers_due(db(), [case.id for case, _ in going_on]),
         pieces=asked_of(db(), actor),
-        children=children_of(db(), actor.id),
+        offers=offers_of(db(), household_id_of(db(), actor.id), children),
+        children=children,
     )
 
 
