@@ -207,10 +207,9 @@ class _Page:
     def _without(self, card: ChildCard, activity: Regulated, day: date) -> Cell:
         """A day where nothing is booked: the reasons of ``judging``, in its order."""
         key = card.id, activity.id, day
-        closed = self.why_closed(activity.id, day)
-        if closed is not None and closed.why == "weekday":
-            return Cell(*key, "none", "", closed.words, why="weekday")
-        if closed is not None:
+        if day.isoweekday() not in activity.card.weekdays:  # on holiday or not
+            return Cell(*key, "none", "", "Pas d’accueil ce jour de la semaine", why="weekday")
+        if (closed := self.why_closed(activity.id, day)) is not None:
             return Cell(*key, "closed", LETTERS[closed.why], closed.words, why=closed.why)
         group = activity.group_of(card.birth_date, day)
         if day < self.today:

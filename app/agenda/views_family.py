@@ -54,9 +54,10 @@ class Week:
     closed: Sequence[str] = ()
 
     def of(self, day: date) -> list[tuple[Line, Cell]]:
-        """What is held on one of its days."""
+        """What is held on one of its days; what is for holidays only is not named in term time."""
         place = self.days.index(day)
-        return [(line, cells[place]) for line, cells in self.lines if cells[place].kind != "none"]
+        found = [(line, cells[place]) for line, cells in self.lines]
+        return [(line, cell) for line, cell in found if cell.kind != "none" and cell.why != "term"]
 
 
 @bp.get("")
