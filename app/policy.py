@@ -27,11 +27,13 @@ class Permission(StrEnum):
         return member
 
     ABSENCE_READ = "absence:read", "Voir les absences du jour"
+    ATTENDANCE_MARK = "attendance:mark", "Voir les feuilles de présence et pointer les enfants"
     AUDIT_READ = "audit:read", "Consulter le journal"
     BOOKING_MANAGE = "booking:manage", "Répondre aux réservations, fermer des jours d’accueil"
     CASE_FILE_FOR = "case:file-for", "Déposer une démarche pour une famille, au guichet"
     CASE_HOLD = "case:hold", "Retenir une demande pour qu’elle ne soit pas effacée"
     CASE_READ = "case:read", "Lire les demandes de ses structures"
+    DIET_READ = "diet:read", "Voir les codes de repas et d’allergie sur les feuilles de présence"
     DOCUMENT_READ = "document:read", "Ouvrir les pièces justificatives"
     DOCUMENT_REVIEW = "document:review", "Vérifier les pièces justificatives"
     FAMILY_INVITE = "family:invite", "Inviter une famille à ouvrir son compte"
@@ -56,6 +58,7 @@ class Permission(StrEnum):
 NEEDS_SECOND_FACTOR = frozenset(
     {
         Permission.HEALTH_READ,
+        Permission.DIET_READ,
         Permission.AUDIT_READ,
         Permission.PROCEDURE_EDIT,
         Permission.PROCEDURE_PUBLISH,

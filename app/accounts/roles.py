@@ -26,6 +26,7 @@ DEFAULT_ROLES: tuple[DefaultRole, ...] = (
         "Instruit les demandes, vérifie les pièces, tient les dossiers des familles.",
         (
             P.ABSENCE_READ,
+            P.ATTENDANCE_MARK,
             P.BOOKING_MANAGE,
             P.CASE_FILE_FOR,
             P.CASE_HOLD,
@@ -47,9 +48,11 @@ DEFAULT_ROLES: tuple[DefaultRole, ...] = (
         "Suit les présences et la santé des enfants accueillis, instruit les demandes de sa structure.",
         (
             P.ABSENCE_READ,
+            P.ATTENDANCE_MARK,
             P.BOOKING_MANAGE,
             P.CASE_HOLD,
             P.CASE_READ,
+            P.DIET_READ,
             P.DOCUMENT_READ,
             P.FAMILY_READ,
             P.HEALTH_READ,
@@ -61,8 +64,8 @@ DEFAULT_ROLES: tuple[DefaultRole, ...] = (
     DefaultRole(
         "restauration",
         "Restauration",
-        "Voit les absences du jour pour préparer les repas.",
-        (P.ABSENCE_READ,),
+        "Pointe les enfants au restaurant, voit les absences du jour et les codes de repas.",
+        (P.ABSENCE_READ, P.ATTENDANCE_MARK, P.DIET_READ),
     ),
     DefaultRole(
         "regie",

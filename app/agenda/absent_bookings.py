@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, journal
 from app.agenda.activities import Agenda, agendas, read_regulated
-from app.agenda.days import Moment
+from app.agenda.attendance import MARKED
+from app.agenda.days import LONGEST, Moment
 from app.agenda.judging import Change, Held, limit_of
 from app.agenda.loading import HELD_COLUMNS, counted, lock_sessions
 from app.agenda.models import Absence, AbsenceSlot, Activity, Booking, BookingEvent
@@ -23,6 +24,7 @@ from app.policy import Actor, Permission, require
 
 ABSENCE, PROOF = "absence", "proof"
 """Reasons of events: an absence was declared, or proved."""
+LATE = "Aucun jour de cette absence ne peut être excusé\u00a0: le délai du règlement est passé."
 
 
 def note_absent(
@@ -80,8 +82,14 @@ def _change(held: Held, state: str, reason: str) -> Change:
     return Change((held.child_id, held.activity_id, held.day), held.group_id, held, state, reason=reason)
 
 
-def _bookings(session: Session, child_id: uuid.UUID, moments: Collection[Moment], states: Sequence[str]) -> list[Held]:
-    """The child's bookings of these days in these states; of absences, those that a demande noted, not an answer."""
+def _bookings(
+    session: Session,
+    child_id: uuid.UUID,
+    moments: Collection[Moment],
+    states: Sequence[str],
+    reasons: Sequence[str] = (ABSENCE,),
+) -> list[Held]:
+    """The child's bookings of these days in these states; of absences, those that were noted so, not an answer."""
     if not moments:
         return []
     query = select(*HELD_COLUMNS).where(
@@ -91,7 +99,7 @@ def _bookings(session: Session, child_id: uuid.UUID, moments: Collection[Moment]
     )
     if "booked" not in states:
         last = and_(BookingEvent.booking_id == Booking.id, BookingEvent.version == Booking.version)
-        query = query.join(BookingEvent, last).where(BookingEvent.reason == ABSENCE)
+        query = query.join(BookingEvent, last).where(BookingEvent.reason.in_(reasons))
     return [Held(*row) for row in session.execute(query.order_by(Booking.day, Booking.id))]
 
 
@@ -117,21 +125,57 @@ def excuse_absence(session: Session, actor: Actor, case_id: uuid.UUID, proof_at:
     for row in session.execute(query):
         if actor.kind == "system" or actor.can(Permission.BOOKING_MANAGE, row.structure_id):
             moments.add((row.day, row.activity_id))
-    found = _bookings(session, absence.child_id, moments, ("absent_unjustified",))
+    excused = _excuse(session, actor, absence.child_id, moments, proof_at)
+    if not excused:
+        raise Refused(LATE, "proof")
+    journal.record(session, actor, "absence.excused", "case", case_id, days=excused)
+    return excused
+
+
+def excuse_days(
+    session: Session, actor: Actor, child_id: uuid.UUID, first: date, last: date, proof_at: datetime
+) -> tuple[int, int]:
+    """A proof came for these days, both included, whether an absence was declared or the child only marked absent.
+
+    Gives how many days are excused, and how many stay billed: none of either is no error. Raises Forbidden, Refused
+    (field) for days that make no sense.
+    """
+    require(actor, Permission.BOOKING_MANAGE)
+    if not 0 <= (last - first).days < LONGEST:
+        raise Refused(f"Un justificatif couvre de un à {LONGEST} jours, du premier au dernier.", "dates")
+    query = select(Booking.day, Booking.activity_id, Activity.structure_id)
+    query = query.join(Activity, Activity.id == Booking.activity_id).where(
+        Booking.child_id == child_id, Booking.day.between(first, last), Booking.state == "absent_unjustified"
+    )
+    moments = {
+        (row.day, row.activity_id)
+        for row in session.execute(query)
+        if actor.kind == "system" or actor.can(Permission.BOOKING_MANAGE, row.structure_id)
+    }
+    excused = _excuse(session, actor, child_id, moments, proof_at) if moments else 0
+    if excused:
+        journal.record(session, actor, "absence.excused", "child", child_id, days=excused)
+    return excused, len(moments) - excused
+
+
+def _excuse(
+    session: Session, actor: Actor, child_id: uuid.UUID, moments: Collection[Moment], proof_at: datetime
+) -> int:
+    """Excuses what the règlements let a proof of that instant excuse, and has the families told; how many."""
+    found = _bookings(session, child_id, moments, ("absent_unjustified",), (ABSENCE, MARKED))
+    keys = {held.session for held in found}
+    places = counted(session, keys, lock_sessions(session, keys))
+    found = _bookings(session, child_id, moments, ("absent_unjustified",), (ABSENCE, MARKED))
     billed = _billed(session, found, proof_at)
     excused = [held for held in found if held.day not in billed.get(held.activity_id, ())]
     if not excused:
-        raise Refused(
-            "Aucun jour de cette absence ne peut être excusé\u00a0: le délai du règlement est passé.", "proof"
-        )
-    keys = {held.session for held in excused}
-    places = counted(session, keys, lock_sessions(session, keys))
+        return 0
+    places = {held.session: places[held.session] for held in excused}
     for held in excused:
         places[held.session].held -= 1
     act = new_act(clock.now(), actor.id)
     write(session, act, [_change(held, "absent_justified", PROOF) for held in excused], places)
     offer_places(session, act, {each.id: each for each in read_regulated(session)}, places)
-    journal.record(session, actor, "absence.excused", "case", case_id, act=str(act.id), days=len(excused))
     tell(session, act, "answered")
     return len(excused)
 

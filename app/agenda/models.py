@@ -192,6 +192,31 @@ class BookingEvent(Base):
     reason: Mapped[str] = mapped_column(default="")
 
 
+class AttendanceMark(Base):
+    """What somebody noted at the door, once and for ever: a mark sent twice is the row that is there (R9).
+
+    ``id`` is made by the tablet or by the page. ``kind`` is one of ``attendance.KINDS``; ``left_at`` a Paris hour,
+    ``HH:MM``, and ``minutes`` how long after the end of the service. ``made_at`` is what the tablet says, never later
+    than ``received_at``. ``outcome`` is one of ``attendance.OUTCOMES``; ``booking_id`` the booking that it is about.
+    """
+
+    __tablename__ = "attendance_marks"
+    __table_args__ = (Index("ix_attendance_marks_activity_id_day", "activity_id", "day"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    activity_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("activities.id"))
+    day: Mapped[date]
+    child_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("children.id"), index=True)
+    booking_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("bookings.id"), index=True)
+    kind: Mapped[str]
+    left_at: Mapped[str] = mapped_column(default="")
+    minutes: Mapped[int] = mapped_column(default=0)
+    outcome: Mapped[str]
+    made_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    by_id: Mapped[uuid.UUID | None]
+
+
 class Absence(Base):
     """An absence as it was declared (R8). One per case: a case sent again replaces what it said before.
 

@@ -36,7 +36,7 @@ class Tariff:
     """``brackets``, or a ``rate`` in percent of the quotient between a floor and a ceiling, or one ``flat`` price.
 
     ``outside`` is what families of other communes pay; ``without`` what those pay whose quotient is not known: the
-    highest price, when nothing else is said.
+    highest price, when nothing else is said. ``unbooked`` is what a presence without booking costs to everybody.
     """
 
     brackets: tuple[Bracket, ...] = ()
@@ -46,6 +46,7 @@ class Tariff:
     flat: int = 0
     outside: int | None = None
     without: int | None = None
+    unbooked: int | None = None
 
     @property
     def highest(self) -> int:
@@ -72,12 +73,43 @@ def price_of(tariff: Tariff, qf: int | None, *, resident: bool) -> Price:
     return Price(cents, f"Quotient familial {qf}\u00a0: {money_text(cents)}")
 
 
+def price_unbooked(tariff: Tariff, qf: int | None, *, resident: bool) -> Price:
+    """The price of a day that nobody had booked: that of a booking, when the tariff says nothing of it."""
+    if tariff.unbooked is None:
+        return price_of(tariff, qf, resident=resident)
+    return Price(tariff.unbooked, f"Présence sans réservation\u00a0: {money_text(tariff.unbooked)}")
+
+
+FREE: Mapping[str, str] = {
+    "absent_in_time": "Absence signalée à temps\u00a0: non facturée",
+    "absent_justified": "Absence excusée\u00a0: non facturée",
+    "cancelled": "Annulé\u00a0: non facturé",
+    "closed": "Fermé\u00a0: non facturé",
+    "refused": "Refusé\u00a0: non facturé",
+    "expired": "Place non prise\u00a0: non facturée",
+    "waiting": "Sur liste d’attente\u00a0: non facturé",
+    "offered": "Place proposée, pas encore acceptée\u00a0: non facturé",
+}
+"""Why a day is not billed, by the state of its booking (R-40)."""
+
+
+def due(state: str, cents: int) -> Price:
+    """What a day costs once its booking is in this state, at the ``cents`` of the booking: never typed (R-40)."""
+    if state in FREE:
+        return Price(0, FREE[state])
+    words = {
+        "absent_unjustified": "Absence non justifiée\u00a0: facturée",
+        "present_unbooked": "Présent sans réservation",
+    }
+    return Price(cents, f"{words.get(state, 'Jour réservé')}\u00a0: {money_text(cents)}")
+
+
 def read_tariff(written: Mapping[str, Json]) -> Tariff:
     """A tariff from JSON: ``brackets`` (rows of from, to, cents), or ``rate``, ``floor``, ``ceiling``, or ``flat``.
 
     Raises Refused (field ``tariff``) for a hole, an overlap, or an amount that is not one (R-50).
     """
-    if unknown := set(written) - {"brackets", "rate", "floor", "ceiling", "flat", "outside", "without_qf"}:
+    if unknown := set(written) - {"brackets", "rate", "floor", "ceiling", "flat", "outside", "without_qf", "unbooked"}:
         raise _wrong(f"Le tarif ne connaît pas «\u00a0{sorted(unknown)[0][:40]}\u00a0».")
     brackets = tuple(_bracket(row) for row in written.get("brackets") or ())
     expected: int | None = 0
@@ -98,7 +130,7 @@ def read_tariff(written: Mapping[str, Json]) -> Tariff:
         ceiling,
         _cents(written.get("flat", 0)),
         _cents(written["outside"]) if written.get("outside") is not None else None,
-        _cents(written["without_qf"]) if written.get("without_qf") is not None else None,
+        *(_cents(written[key]) if written.get(key) is not None else None for key in ("without_qf", "unbooked")),
     )
 
 
