@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
-from app import journal
+from app import clock, journal
 from app.agenda.activities import Agenda, Regulated, agendas, read_regulated
-from app.agenda.attendance import ALREADY_THERE, COLLECTED_FROM, departure_words, shown
+from app.agenda.attendance import ALREADY_THERE, AT_THE_DOOR, COLLECTED_FROM, departure_words, shown
 from app.agenda.attendance_marks import departures, token_of
 from app.agenda.models import Absence, AbsenceSlot, AttendanceMark, Booking, Enrolment
 from app.agenda.states import ABSENT, STATES
@@ -145,6 +145,30 @@ def sheets_of(session: Session, actor: Actor, day: date) -> list[SheetCard]:
             continue
         found.append(SheetCard(each, name, closed, of["present"] + waiting, present, absent, waiting))
     return found
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A sheet of the last days where children are still to be marked, and how many."""
+
+    activity: Regulated
+    day: date
+    children: int
+
+
+def unfinished_sheets(session: Session, actor: Actor) -> list[Unfinished]:
+    """Those of the days that may still be marked at the door, the latest first. Raises Forbidden. One statement."""
+    require(actor, Permission.ATTENDANCE_MARK)
+    mine = {each.id: each for each in read_regulated(session) if may_do(actor, Permission.ATTENDANCE_MARK, each)}
+    today = clock.today()
+    query = (
+        select(Booking.activity_id, Booking.day, func.count().label("children"))
+        .where(Booking.activity_id.in_(mine), Booking.state.in_(("booked", "requested", "cancel_requested")))
+        .where(Booking.day >= today - AT_THE_DOOR, Booking.day < today)
+        .group_by(Booking.activity_id, Booking.day)
+    )
+    found = [Unfinished(mine[row.activity_id], row.day, row.children) for row in session.execute(query)]
+    return sorted(found, key=lambda each: (-each.day.toordinal(), each.activity.card.starts_at))
 
 
 def sheet(session: Session, actor: Actor, activity_id: uuid.UUID, day: date) -> Sheet:

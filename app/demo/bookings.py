@@ -24,6 +24,7 @@ from app.agenda.queries import activities
 from app.agenda.regulating import GroupRule, enrol, regulate
 from app.agenda.wishes import Wish
 from app.db import Database
+from app.demo.attendance import Door
 from app.demo.families import FAMILIES, Made
 from app.families.child_operations import add_child, link_adult
 from app.families.operations import add_adult, create_household
@@ -151,6 +152,7 @@ class Bookings:
     def a_month_ago(self) -> None:
         """Everybody enrols and books; days of the commune are closed."""
         today = clock.today()
+        self.door = Door(self.database, self.agent, today + timedelta(days=24))
         with self.database.transaction() as session:
             for day in CLOSED:
                 if day >= today:
@@ -178,6 +180,7 @@ class Bookings:
 
     def three_days_ago(self) -> None:
         """A late cancellation that was answered: one day excused, one billed."""
+        self.door.mark_until_yesterday()
         days = self._school_days(clock.today(), 2)
         self._save("F08", [Wish(self.made.children["Ava"], self.ids["CANT"], day, False) for day in days])
         with self.database.transaction() as session:
@@ -188,6 +191,7 @@ class Bookings:
 
     def this_morning(self) -> None:
         """A cancellation partly late: the nearest days wait for an answer, the others are cancelled. A request too."""
+        self.door.mark_until_yesterday(finished=False)
         days = self._school_days(clock.today(), 5)
         self._save("F01", [Wish(self.made.children["Léna"], self.ids["CANT"], day, False) for day in days])
         later = clock.today() + timedelta(days=10)

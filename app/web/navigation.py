@@ -31,6 +31,7 @@ FAMILY = (
 )
 AGENT = (
     ("Tâches", "/agent/taches", "list-checks", "Tâches", Permission.TASK_WORK),
+    ("Présences", "/agent/presences", "clipboard-check", "Présences", Permission.ATTENDANCE_MARK),
     ("Absences du jour", "/agent/absences", "calendar-x", "Absences", Permission.ABSENCE_READ),
     ("Pièces à vérifier", "/agent/pieces", "file-check", "Pièces", Permission.DOCUMENT_REVIEW),
     ("Familles", "/agent/familles", "users", "Familles", Permission.FAMILY_READ),

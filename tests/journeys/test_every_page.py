@@ -36,6 +36,8 @@ USUALLY = 2
 #: Answers that are not pages.
 FILES = {
     "asset",
+    "attendance_agent.manifest",
+    "attendance_agent.worker",
     "theme",
     "cases_family.receipt",
     "families_child.full_sheet",
@@ -197,6 +199,7 @@ def test_every_page_of_an_agent(commune: Commune, browser: Browser, tmp_path: Pa
         seen = crawl(agent, commune.app, ["/agent/taches", "/agent/familles?q=fontaine"], "agent")
         head.become("directrice")
         seen |= crawl(head, commune.app, ["/agent/familles?q=fontaine"], "directrice", only="families_agent")
+        seen |= crawl(head, commune.app, ["/agent/presences"], "directrice", only="attendance_agent")
         assert_all_seen(commune.app, seen, "agent")
         assert {"accounts_public.enrolment", "accounts_member.identity_page"} <= seen
 

@@ -28,6 +28,7 @@ NAMES = frozenset(
         "number",
         "what",
         "address",
+        "day",
         "section",
         "status",
     }

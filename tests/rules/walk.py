@@ -23,7 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from app import create_app, journal, outbox
+from app import clock, create_app, journal, outbox
 from app.db import Database
 from app.engine import instances
 from app.web.requests import Portal
@@ -211,6 +211,8 @@ def parameters(rule: Rule, cast: Cast, variant: str = "") -> dict[str, str]:
             filled[name] = cast.texts["hash"]
         elif name == "digest":
             filled[name] = cast.texts["logo"]
+        elif name == "day":
+            filled[name] = clock.today().isoformat()
         else:
             filled[name] = TEXTS[name]
     return filled

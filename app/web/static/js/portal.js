@@ -285,6 +285,21 @@
     all("[data-print], [data-copy]", root).forEach((button) => { button.hidden = false; });
   }
 
+  /* Signing out forgets the sheets of attendance kept on this device; marks that still wait are said once, and sent from
+     their own page (attendance.js). */
+  async function signOut(event) {
+    const form = event.target;
+    if (!form.action.endsWith("/deconnexion") || event.defaultPrevented || !window.caches) return;
+    event.preventDefault();
+    if (Number(localStorage.getItem("presences-a-envoyer")) && !sessionStorage.getItem("presences-dit")) {
+      sessionStorage.setItem("presences-dit", "1");
+      return location.assign("/agent/presences");
+    }
+    for (const name of await caches.keys()) if (name.startsWith("presences-")) await caches.delete(name);
+    form.submit();
+  }
+
+  document.addEventListener("submit", signOut);
   document.addEventListener("submit", sendOnce);
   document.addEventListener("change", (event) => {
     const form = event.target.form;
