@@ -91,3 +91,13 @@ class GroupEntryForm(AccountForm):
 
 
 __all__ = ["ADD", "REMOVE", "ActivityForm", "GroupEntryForm", "NewActivityForm"]
+
+
+class ExportForm(AccountForm):
+    """Which list of attendance, over which days, as which file; the choices are given by the page."""
+
+    what = SelectField("Liste", validators=[Needed("Choisissez une liste.")])
+    activity = SelectField("Activité")
+    first = DayField("Premier jour", validators=[Needed("Indiquez le premier jour.")])
+    last = DayField("Dernier jour", validators=[Needed("Indiquez le dernier jour.")])
+    kind = SelectField("Fichier", validators=[Needed("Choisissez un type de fichier.")])

@@ -123,8 +123,7 @@ class Sheet:
 
 def sheets_of(session: Session, actor: Actor, day: date) -> list[SheetCard]:
     """The sheets of a day that this agent may see, in the order of the day. Raises Forbidden."""
-    require(actor, Permission.ATTENDANCE_MARK)
-    mine = [each for each in read_regulated(session) if may_do(actor, Permission.ATTENDANCE_MARK, each)]
+    mine = activities_of(session, actor)
     known, names = agendas(session, mine, day, day), structure_names(session)
     query = (
         select(Booking.activity_id, Booking.state, func.count().label("children"))
@@ -158,8 +157,7 @@ class Unfinished:
 
 def unfinished_sheets(session: Session, actor: Actor) -> list[Unfinished]:
     """Those of the days that may still be marked at the door, the latest first. Raises Forbidden. One statement."""
-    require(actor, Permission.ATTENDANCE_MARK)
-    mine = {each.id: each for each in read_regulated(session) if may_do(actor, Permission.ATTENDANCE_MARK, each)}
+    mine = {each.id: each for each in activities_of(session, actor)}
     today = clock.today()
     query = (
         select(Booking.activity_id, Booking.day, func.count().label("children"))
@@ -238,11 +236,16 @@ def _leaving(session: Session, rows: Sequence[BookingRow], day: date) -> Mapping
     }
 
 
+def activities_of(session: Session, actor: Actor) -> list[Regulated]:
+    """The activities whose sheets this agent may see, in the order of the day. Raises Forbidden. One statement."""
+    require(actor, Permission.ATTENDANCE_MARK)
+    return [each for each in read_regulated(session) if may_do(actor, Permission.ATTENDANCE_MARK, each)]
+
+
 def regulated(session: Session, actor: Actor, activity_id: uuid.UUID) -> Regulated:
     """An activity whose sheets this agent may see. Raises Forbidden without the permission, else NotFound."""
-    require(actor, Permission.ATTENDANCE_MARK)
-    for each in read_regulated(session):
-        if each.id == activity_id and may_do(actor, Permission.ATTENDANCE_MARK, each):
+    for each in activities_of(session, actor):
+        if each.id == activity_id:
             return each
     raise NotFound(NOT_YOURS)
 

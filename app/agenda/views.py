@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from app import clock
 from app.agenda import views_admin, views_attendance, views_family, views_group
+from app.agenda import views_export as views_export  # adds its routes to those of attendance
 from app.agenda import views_offline as views_offline  # adds its routes to those of attendance
 from app.agenda.queries import absences_on, readable_structures
 from app.config import Settings

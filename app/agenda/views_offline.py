@@ -35,7 +35,7 @@ def _given() -> dict[str, object]:
     return {"device_name": device_name}
 
 
-@bp.get("/service.js")
+@bp.get("/hors-ligne")
 def worker() -> Response:
     answer = Response(WORKER, mimetype="text/javascript")
     answer.headers["Service-Worker-Allowed"] = url_for(".sheets")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app import create_app
 from app.accounts import administration
@@ -21,6 +21,7 @@ from app.agenda.models import AttendanceMark
 from app.clock import FrozenClock
 from app.db import Database
 from app.families.consents import Health, set_health
+from app.journal import JournalEntry
 from app.policy import SYSTEM
 from tests.agenda.bookings_of import Family, Valbrise, ask, make_family, make_valbrise, stored
 from tests.cases.making import sign_in
@@ -164,3 +165,24 @@ def test_families_and_other_structures_see_no_sheet(door: Door) -> None:
     assert door.enter(parent).get("/agent/presences").status_code == 404
     assert door.agent("direction", door.valbrise.leisure.id).get(door.path()).status_code == 404
     assert door.agent("regie").get("/agent/presences").status_code == 403
+
+
+def test_lists_are_taken_away_and_the_journal_knows_it(door: Door) -> None:
+    yves = door.agent("restauration", door.valbrise.canteen.id)
+    page = yves.get(door.path()).text
+    yves.post(door.path(), data=fields(page) | {"marque": "absent"})
+    assert "Restauration scolaire" in yves.get("/agent/presences/exporter").text
+    asked = {"what": "absences", "activity": "", "first": "2026-11-23", "last": "2026-11-23", "kind": "csv"}
+    answer = yves.post("/agent/presences/exporter", data=asked)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="absences-2026-11-23-2026-11-23.csv"'
+    assert "Martin;Enfant0;" in answer.text
+    assert "Absence facturée" in answer.text
+    assert "Martin" not in yves.post("/agent/presences/exporter", data=asked | {"what": "presences"}).text
+    assert yves.post("/agent/presences/exporter", data=asked | {"kind": "xlsx"}).data.startswith(b"PK")
+    for wrong in ({}, asked | {"first": "2026-11-24"}, asked | {"kind": "exe"}, asked | {"first": "1999-01-01"}):
+        assert yves.post("/agent/presences/exporter", data=wrong).status_code == 422
+    other = {**asked, "activity": str(door.valbrise.id("MERC_J"))}
+    assert yves.post("/agent/presences/exporter", data=other).status_code == 422
+    with door.database.transaction(read_only=True) as session:
+        query = select(func.count()).where(JournalEntry.action == "attendance.exported")
+        assert session.scalar(query) == 3

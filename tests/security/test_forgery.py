@@ -61,6 +61,7 @@ def test_a_get_changes_nothing_but_what_is_said_to_write(cast: Cast, app: Portal
     """A link on another site must not act: the views whose GET writes note a read, prepare a secret."""
     writing = {name for name, view in app.view_functions.items() if getattr(view, "writes", False)}
     assert writing == {
-        "accounts_public.enrolment", "cases_agent.show_health", "families_agent.health", "families_agent.show",
+        "accounts_public.enrolment", "attendance_agent.health", "attendance_agent.show", "cases_agent.show_health",
+        "families_agent.health", "families_agent.show",
         "families_child.show", "messages_agent.read", "messages_family.read",
     }  # fmt: skip

@@ -179,6 +179,7 @@ CODES = frozenset(
         *("attempts", "bundles", "chores", "commune_logo", "instances", "journal_head", "outbox", "subscriptions"),
         *("timers", "upload_keys", "account_tokens", "family_words", "grants", "recovery_codes", "task_keys"),
         *(
+            "attendance_marks",
             "authorisations",
             "child_vaccinations",
             "booking_events",

@@ -289,7 +289,7 @@
      their own page (attendance.js). */
   async function signOut(event) {
     const form = event.target;
-    if (!form.action.endsWith("/deconnexion") || event.defaultPrevented || !window.caches) return;
+    if (!form.matches("form[action$='/deconnexion']") || event.defaultPrevented || !window.caches) return;
     event.preventDefault();
     if (Number(localStorage.getItem("presences-a-envoyer")) && !sessionStorage.getItem("presences-dit")) {
       sessionStorage.setItem("presences-dit", "1");
