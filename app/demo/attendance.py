@@ -9,6 +9,7 @@ from itertools import count
 from app import clock
 from app.agenda.attendance_marks import Mark, mark_all
 from app.agenda.attendance_sheets import Sheet, sheet, sheets_of
+from app.agenda.states import ABSENT
 from app.db import Database
 from app.policy import Actor
 
@@ -43,7 +44,8 @@ class Door:
         marks = []
         for line in found.lines if all_of_them else found.lines[:-1]:
             turn = next(self.turn)
-            kind = "absent" if line.absence or turn % ABSENT_EVERY == 0 else "present"
+            announced = line.state in (*ABSENT, "cancel_requested")
+            kind = "absent" if announced or turn % ABSENT_EVERY == 0 else "present"
             left_at = ""
             if kind == "present" and found.collects and turn % LATE_EVERY == 0:
                 kind, left_at = "left", f"{card.ends_at[:3]}{int(card.ends_at[3:]) + 12:02d}"

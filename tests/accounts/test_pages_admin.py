@@ -109,9 +109,9 @@ def test_an_administrator_edits_roles_within_the_vocabulary(app: Portal, admin: 
 def test_administration_does_not_exist_for_families_and_simple_agents(app: Portal, path: str) -> None:
     open_claire(app)
     with app.database.transaction() as session:
-        make_agent(session, "cuisine@example.org", "restauration")
+        make_agent(session, "compta@example.org", "comptabilite")
     assert app.test_client().get(path).status_code == 303
-    for email in (CLAIRE, "cuisine@example.org"):
+    for email in (CLAIRE, "compta@example.org"):
         client = app.test_client()
         sign_in(client, email)
         assert client.get(path).status_code == 404
