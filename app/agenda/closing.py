@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock, journal
@@ -19,10 +21,12 @@ from app.agenda.vocabulary import CLOSURES
 from app.agenda.writing import new_act, tell, write
 from app.db import new_id
 from app.errors import Conflict, NotFound, Refused
+from app.families.models import Child
 from app.policy import Actor, Permission, require, require_everywhere
 
 LONGEST = timedelta(days=92)
 WORDS = 200
+GONE = "Cette fermeture n’existe pas ou n’existe plus."
 
 
 def close_days(
@@ -41,19 +45,11 @@ def close_days(
     What was booked, asked for or waited for is cancelled free of charge, and each family is told once; its history
     stays. ``kind`` is a code of ``CLOSURES``; ``words`` what families read. Raises Forbidden, NotFound, Refused.
     """
-    if activity_id is not None:
-        structure_id = _structure_of(session, activity_id)
-    if structure_id is None:
-        require_everywhere(actor, Permission.BOOKING_MANAGE)
-    else:
-        require(actor, Permission.BOOKING_MANAGE, structure_id)
-    if not timedelta(0) <= last - first <= LONGEST or first < clock.today():
-        raise Refused("Fermez des jours à venir, du premier au dernier, pour trois mois au plus.", "dates")
+    closure = _checked(session, actor, first, last, structure_id, activity_id)
     if kind not in CLOSURES:
         raise Refused("Choisissez une des réponses proposées.", "kind")
     if len(words) > WORDS:
         raise Refused(f"Ce texte est trop long\u00a0: {WORDS} caractères au plus.", "words")
-    closure = Closure(id=new_id(), structure_id=structure_id, activity_id=activity_id, first_day=first, last_day=last)
     closure.kind, closure.words = kind, " ".join(words.split()) or CLOSURES[kind]
     closure.created_at, closure.created_by = clock.now(), actor.id
     # locked first, so that whoever is saving meanwhile is either seen here, or sees this closure
@@ -66,15 +62,70 @@ def close_days(
     return closure
 
 
+def _checked(
+    session: Session,
+    actor: Actor,
+    first: date,
+    last: date,
+    structure_id: uuid.UUID | None,
+    activity_id: uuid.UUID | None,
+) -> Closure:
+    """The row of a closure that this agent may make, not stored yet. Raises Forbidden, NotFound, Refused."""
+    if activity_id is not None:
+        structure_id = _structure_of(session, activity_id)
+    if structure_id is None:
+        require_everywhere(actor, Permission.BOOKING_MANAGE)
+    else:
+        require(actor, Permission.BOOKING_MANAGE, structure_id)
+    if not timedelta(0) <= last - first <= LONGEST or first < clock.today():
+        raise Refused("Fermez des jours à venir, du premier au dernier, pour trois mois au plus.", "dates")
+    return Closure(id=new_id(), structure_id=structure_id, activity_id=activity_id, first_day=first, last_day=last)
+
+
+@dataclass(frozen=True)
+class Affected:
+    """A booking that a closure would cancel."""
+
+    activity: str
+    day: date
+    child: str
+    household_id: uuid.UUID
+    state: str
+
+
+def affected_by(
+    session: Session,
+    actor: Actor,
+    *,
+    first: date,
+    last: date,
+    structure_id: uuid.UUID | None = None,
+    activity_id: uuid.UUID | None = None,
+) -> Sequence[Affected]:
+    """What ``close_days`` would cancel now, by activity, day and child; raises as it does."""
+    closure = _checked(session, actor, first, last, structure_id, activity_id)
+    query = _of_closure(
+        closure,
+        Activity.label.label("activity"),
+        Booking.day,
+        (Child.last_name + " " + Child.first_name).label("child"),
+        Booking.household_id,
+        Booking.state,
+    ).join(Child, Child.id == Booking.child_id)
+    rows = session.execute(query.order_by(Activity.rank, Activity.label, Booking.day, Child.sort_key, Booking.id))
+    return [Affected(*row) for row in rows]
+
+
 def reopen_days(session: Session, actor: Actor, closure_id: uuid.UUID) -> None:
     """Opens again: families may book anew. What was cancelled stays so: they have made other arrangements since."""
     closure = session.scalars(select(Closure).where(Closure.id == closure_id).with_for_update()).one_or_none()
     if closure is None:
-        raise NotFound("Cette fermeture n’existe pas ou n’existe plus.")
+        raise NotFound(GONE)
+    require(actor, Permission.BOOKING_MANAGE)
     if closure.structure_id is None:
         require_everywhere(actor, Permission.BOOKING_MANAGE)
-    else:
-        require(actor, Permission.BOOKING_MANAGE, closure.structure_id)
+    elif actor.kind != "system" and not actor.can(Permission.BOOKING_MANAGE, closure.structure_id):
+        raise NotFound(GONE)
     if closure.reopened_at is not None:
         raise Conflict("Ces jours sont déjà ouverts de nouveau.")
     closure.reopened_at = clock.now()
@@ -114,18 +165,20 @@ def _sessions(session: Session, closure: Closure) -> set[SessionKey]:
     }
 
 
+def _of_closure(closure: Closure, *columns: Any) -> Select[*tuple[Any, ...]]:
+    query = select(*columns).join(Activity, Activity.id == Booking.activity_id)
+    query = query.where(Booking.day.between(closure.first_day, closure.last_day), Booking.state.in_(TO_COME))
+    if closure.activity_id is not None:
+        return query.where(Booking.activity_id == closure.activity_id)
+    if closure.structure_id is not None:
+        return query.where(Activity.structure_id == closure.structure_id)
+    return query
+
+
 def _concerned(session: Session, closure: Closure) -> list[Held]:
     """The bookings that the closure takes away."""
-    query = (
-        select(*HELD_COLUMNS)
-        .join(Activity, Activity.id == Booking.activity_id)
-        .where(Booking.day.between(closure.first_day, closure.last_day), Booking.state.in_(TO_COME))
-    )
-    if closure.activity_id is not None:
-        query = query.where(Booking.activity_id == closure.activity_id)
-    elif closure.structure_id is not None:
-        query = query.where(Activity.structure_id == closure.structure_id)
-    return [Held(*row) for row in session.execute(query.order_by(Booking.day, Booking.id))]
+    rows = session.execute(_of_closure(closure, *HELD_COLUMNS).order_by(Booking.day, Booking.id))
+    return [Held(*row) for row in rows]
 
 
 def _cancel(session: Session, actor: Actor, closure: Closure, arrivals: Mapping[SessionKey, int]) -> int:

@@ -33,6 +33,7 @@ AGENT = (
     ("Tâches", "/agent/taches", "list-checks", "Tâches", Permission.TASK_WORK),
     ("Présences", "/agent/presences", "clipboard-check", "Présences", Permission.ATTENDANCE_MARK),
     ("Absences du jour", "/agent/absences", "calendar-x", "Absences", Permission.ABSENCE_READ),
+    ("Réservations", "/agent/reservations", "calendar-days", "Réservations", Permission.BOOKING_MANAGE),
     ("Pièces à vérifier", "/agent/pieces", "file-check", "Pièces", Permission.DOCUMENT_REVIEW),
     ("Familles", "/agent/familles", "users", "Familles", Permission.FAMILY_READ),
     ("Messages", "/agent/messages", "mail", "Messages", Permission.MESSAGE_ANSWER),

@@ -326,7 +326,7 @@ def test_who_may_close_what(session: Session, valbrise: Valbrise) -> None:
     ):
         with pytest.raises(Forbidden):
             close_days(session, actor, **told, **scope)
-    with pytest.raises(Forbidden):
+    with pytest.raises(NotFound):
         reopen_days(session, make_agent("direction", valbrise.canteen), closure)
     with pytest.raises(NotFound):
         close_days(session, make_agent(), **told, activity_id=uuid.uuid4())

@@ -14,7 +14,7 @@ import traceback
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from PIL import Image
@@ -27,6 +27,7 @@ from app.accounts.administration import grant_role
 from app.accounts.models import Account, GrantRow, LoginSession, Token
 from app.accounts.operations import open_account
 from app.accounts.sealing import link_token
+from app.agenda.closing import close_days
 from app.agenda.models import Activity
 from app.cases.holding import hold
 from app.cases.opening import open_case
@@ -247,6 +248,8 @@ def _family(session: Session, cast: Cast) -> None:
     cast.ids |= {"child": child.id, "household": homes["home"], "adult": adults["owner"], "school": school}
     cast.ids["blocked"] = blocked
     cast.ids["activity"] = session.scalars(select(Activity.id).where(Activity.structure_id == school)).one()
+    far = clock.today() + timedelta(days=60)
+    cast.ids["closure"] = close_days(session, SYSTEM, first=far, last=far, kind="pont", structure_id=school).id
 
 
 def _agents(session: Session, cast: Cast) -> None:

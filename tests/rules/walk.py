@@ -156,6 +156,7 @@ BY_NAME: dict[str, str] = {
     "session_id": "session",
     "structure_id": "school",
     "activity_id": "activity",
+    "closure_id": "closure",
     "case_id": "filed",
     "task_id": "filed-task",
 }
