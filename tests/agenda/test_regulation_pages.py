@@ -60,7 +60,7 @@ def regulation(
 def test_the_page_sent_as_it_is_changes_nothing(town: Town, admin: FlaskClient) -> None:
     before = regulation(town)
     page = admin.get(address(town)).text
-    assert "Avec le règlement en vigueur, pour le mercredi 2 décembre 2026" in page
+    assert "Avec le règlement en vigueur, pour le mercredi 2 décembre 2026" in text_of(page)
     assert "Pour réserver : jusqu’au mercredi 25 novembre 2026 à 12 h" in text_of(page)
     answer = admin.post(address(town), data=filled(page))
     assert (answer.status_code, answer.location) == (303, address(town))
