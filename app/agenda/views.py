@@ -27,7 +27,15 @@ FURTHEST = timedelta(days=400)
 
 def blueprints(_settings: Settings) -> list[Blueprint]:
     """What the composition registers."""
-    return [bp, views_admin.bp, views_attendance.bp, views_booking.bp, views_family.bp, views_group.bp, views_regulation.bp]
+    return [
+        bp,
+        views_admin.bp,
+        views_attendance.bp,
+        views_booking.bp,
+        views_family.bp,
+        views_group.bp,
+        views_regulation.bp,
+    ]
 
 
 def _asked_day() -> date:
