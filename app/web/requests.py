@@ -77,6 +77,12 @@ class Portal(Flask):
         """No view of the portal is a coroutine: Flask would look at each of forty functions of a request."""
         return func
 
+    def finalize_request(self, rv: ResponseReturnValue | HTTPException, from_error_handler: bool = False) -> Response:
+        """The view has written what it had to: PostgreSQL commits while the answer gets its headers and cookie."""
+        if request.method not in SAFE and not from_error_handler and (session := g.get("db")) is not None:
+            self.database.commit_ahead(session)
+        return super().finalize_request(rv, from_error_handler)
+
     def handle_user_exception(self, e: Exception) -> ResponseReturnValue:
         undo()
         if isinstance(e, OperationalError):
