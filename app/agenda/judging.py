@@ -19,6 +19,7 @@ from app.agenda.deadlines import Deadline, NoLimit
 from app.agenda.prices import Price, price_of
 from app.agenda.states import ABSENT
 from app.agenda.wishes import Key, Outcome, Wish
+from app.families.custody_calendars import Homes
 
 SessionKey = tuple[uuid.UUID, date, uuid.UUID]
 """Activity, day, age group: what is locked."""
@@ -27,6 +28,12 @@ FURTHEST = timedelta(days=800)
 
 ALREADY = "Déjà réservé par l’autre parent."
 CONTACT = "Pour ce jour, écrivez au service ou téléphonez-lui."
+ELSEWHERE = (
+    "D’après le calendrier de garde, l’enfant est ce jour-là dans son autre foyer, qui réserve et paie. Si vous avez "
+    "échangé vos jours, écrivez au service."
+)
+THERE = ("booked", "requested", "offered", "present", "present_unbooked")
+"""States of a child who is expected somewhere: nowhere else at that hour."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,18 @@ class Places:
 
 
 @dataclass(frozen=True)
+class Hours:
+    """When an activity begins and ends, ``HH:MM`` on Paris' clock."""
+
+    label: str
+    starts_at: str
+    ends_at: str
+
+    def meets(self, other: Hours) -> bool:
+        return self.starts_at < other.ends_at and other.starts_at < self.ends_at
+
+
+@dataclass(frozen=True)
 class Kid:
     first_name: str
     birth_date: date
@@ -69,8 +88,11 @@ class Kid:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything a judgement looks at. ``bookings`` are those that live; ``enrolled`` are first and last days;
-    ``missing`` are labels of pieces, by child and activity."""
+    """Everything a judgement looks at. ``bookings`` are those that live, of every activity; ``enrolled`` are first and
+    last days; ``missing`` are labels of pieces, by child and activity; ``homes`` of children whose custody decides who
+    books (empty at the desk, where swapped days are written); ``hours`` of activities, ``HH:MM``.
+
+    ``asked_at``: when a demande was filed, which is what limits look at (R-32). ``accepted``: an agent said yes."""
 
     now: datetime
     household_id: uuid.UUID
@@ -82,6 +104,10 @@ class Facts:
     missing: Mapping[tuple[uuid.UUID, uuid.UUID], Sequence[str]]
     bookings: Mapping[Key, Held]
     places: Mapping[SessionKey, Places]
+    homes: Mapping[uuid.UUID, Homes] = field(default_factory=dict)
+    hours: Mapping[uuid.UUID, Hours] = field(default_factory=dict)
+    asked_at: datetime | None = None
+    accepted: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +149,10 @@ class _Judge:
         self.verdict = Verdict(places={key: Places(**vars(each)) for key, each in facts.places.items()})
         self.said: dict[Key, Outcome] = {}
         self.swaps: dict[Key, Key] = {}
+        self.there: dict[tuple[uuid.UUID, date], dict[uuid.UUID, uuid.UUID]] = {}
+        for (child_id, activity_id, day), held in facts.bookings.items():
+            if held.state in THERE:
+                self.there.setdefault((child_id, day), {})[activity_id] = held.household_id
         self._closed = cache(lambda activity_id, day: facts.agendas[activity_id].why_closed(day))
         self._limits = cache(self._limit)
         self._prices = cache(self._price)
@@ -130,8 +160,9 @@ class _Judge:
     def heard(self, wishes: Sequence[Wish]) -> Verdict:
         torn = {wish.key for wish in wishes if wish.add} & {wish.key for wish in wishes if not wish.add}
         self._find_swaps(wishes)
-        # what replaces is judged before what it replaces, which stays when nothing does
-        for wish in sorted(wishes, key=lambda wish: not wish.add and wish.key in self.swaps):
+        # what is left gives its hour to what is asked; but what replaces is judged before what it replaces, which stays
+        # when nothing does
+        for wish in sorted(wishes, key=lambda wish: 1 if wish.add else 2 * (wish.key in self.swaps)):
             if wish.key not in self.said:
                 self.said[wish.key] = self._outcome(wish, torn=wish.key in torn)
         self.verdict.outcomes = [replace(self.said[wish.key], wish=wish) for wish in wishes]
@@ -197,12 +228,48 @@ class _Judge:
                 f"{label}\u00a0: aucune inscription de {kid.first_name} ne couvre ce jour. "
                 "Faites d’abord la démarche d’inscription."
             )
+        home = self.facts.homes[wish.child_id].on(wish.day) if wish.child_id in self.facts.homes else None
+        if home is not None and home != self.facts.household_id:
+            raise _No(ELSEWHERE)
         self._in_time(wish, agenda, "book")
         if agenda.activity.regulation.pieces_block and (missing := self.facts.missing.get(pair)):
             raise _No(
                 f"Il manque\u00a0: {', '.join(missing)}. Envoyez-le depuis «\u00a0Mes pièces\u00a0», puis réservez."
             )
+        self._free_then(wish, kid)
         return self._placed(wish, agenda, group)
+
+    def _free_then(self, wish: Wish, kid: Kid) -> None:
+        """Raises _No for a child who is expected somewhere else at that hour."""
+        mine = self.facts.hours.get(wish.activity_id)
+        for activity_id, household_id in self.there.get((wish.child_id, wish.day), {}).items():
+            other = self.facts.hours.get(activity_id)
+            if mine is None or other is None or activity_id == wish.activity_id or not mine.meets(other):
+                continue
+            if self._leaves(wish.key, (wish.child_id, activity_id, wish.day)):
+                continue
+            if household_id != self.facts.household_id:
+                raise _No(f"À cette heure-là\u00a0: {ALREADY[0].lower()}{ALREADY[1:]}")
+            raise _No(
+                f"À cette heure-là, {kid.first_name} est déjà en «\u00a0{other.label}\u00a0»\u00a0: annulez d’abord "
+                "cette réservation."
+            )
+
+    def _leaves(self, key: Key, other: Key) -> bool:
+        """Whether this wish replaces the other booking, which may still be left."""
+        if self.swaps.get(key) != other or (agenda := self.facts.agendas.get(other[1])) is None:
+            return False
+        held = self.facts.bookings.get(other)
+        if held is None or held.household_id != self.facts.household_id:
+            return False
+        if held.state in ("requested", "offered"):
+            return True
+        started = agenda.activity.card.starts(other[2]) <= self.facts.now
+        try:
+            self._in_time(Wish(*other, add=False), agenda, "cancel")
+        except _No:
+            return not started and agenda.activity.regulation.late_cancel
+        return True
 
     def _placed(self, wish: Wish, agenda: Agenda, group: Group) -> Outcome:
         places = self.verdict.places[wish.activity_id, wish.day, group.id]
@@ -217,8 +284,9 @@ class _Judge:
             words = f"Complet\u00a0: en liste d’attente, au rang {rank}. Nous vous écrirons si une place se libère."
             return Outcome(wish, "waiting", words, rank=rank)
         places.held += 1
-        automatic = agenda.activity.regulation.acceptance == "automatic"
+        automatic = self._is_automatic(agenda)
         state: Literal["booked", "requested"] = "booked" if automatic else "requested"
+        self.there.setdefault((wish.child_id, wish.day), {})[wish.activity_id] = self.facts.household_id
         self.verdict.changes.append(Change(wish.key, group.id, None, state, None, price.cents))
         words = "" if automatic else "Votre demande part au service, qui vous répondra."
         return Outcome(wish, state, words, cents=price.cents)
@@ -228,8 +296,8 @@ class _Judge:
         if mine.state == "offered":
             if mine.offered_until is None or mine.offered_until <= self.facts.now:
                 raise _No("Cette place vous était proposée jusqu’à une heure passée. Demandez-la de nouveau.")
-            automatic = agenda.activity.regulation.acceptance == "automatic"
-            state: Literal["booked", "requested"] = "booked" if automatic else "requested"
+            self._free_then(wish, self.facts.children[wish.child_id])
+            state: Literal["booked", "requested"] = "booked" if self._is_automatic(agenda) else "requested"
             self._change(mine, state, "offer_taken")
             return Outcome(wish, state, cents=mine.cents)
         if mine.state == "cancel_requested":
@@ -238,6 +306,9 @@ class _Judge:
         if mine.state in ABSENT:
             raise _No(f"Une absence est notée ce jour-là. {CONTACT}")
         return Outcome(wish, "unchanged")
+
+    def _is_automatic(self, agenda: Agenda) -> bool:
+        return self.facts.accepted or agenda.activity.regulation.acceptance == "automatic"
 
     # -- not to be there -----------------------------------------------------------------------------------------
 
@@ -259,6 +330,7 @@ class _Judge:
             started = agenda.activity.card.starts(wish.day) <= self.facts.now
             if started or not agenda.activity.regulation.late_cancel:
                 raise
+            self.there.get((wish.child_id, wish.day), {}).pop(wish.activity_id, None)
             self._change(mine, "cancel_requested", "late")
             limit = self._limits(wish.activity_id, wish.day, "cancel")
             words = "Trop tard pour annuler sans frais" + (f" (jusqu’au {moment_text(limit)})" if limit else "")
@@ -271,6 +343,7 @@ class _Judge:
             places.waiting -= 1
         else:
             places.held -= 1
+        self.there.get((wish.child_id, wish.day), {}).pop(wish.activity_id, None)
         self._change(mine, "cancelled", "by_family")
         return Outcome(wish, "cancelled")
 
@@ -284,11 +357,12 @@ class _Judge:
         """Raises _No from the limit on, and once the service has begun: the server's clock decides (R-32)."""
         if agenda.activity.card.starts(wish.day) <= self.facts.now:
             raise _No(f"Le service a déjà commencé. {CONTACT}")
+        asked = self.facts.asked_at or self.facts.now
         limit = self._limits(wish.activity_id, wish.day, kind)
-        if limit is not None and self.facts.now < limit:
+        if limit is not None and asked < limit:
             return
         changing = self._limits(wish.activity_id, wish.day, "change") if wish.key in self.swaps else None
-        if changing is not None and self.facts.now < changing:
+        if changing is not None and asked < changing:
             return
         what = "réserver" if kind == "book" else "annuler"
         if limit is None:

@@ -17,12 +17,13 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.agenda.activities import Regulated, agendas, read_regulated
-from app.agenda.judging import FURTHEST, Facts, Held, Kid, Places, SessionKey
+from app.agenda.judging import FURTHEST, Facts, Held, Hours, Kid, Places, SessionKey
 from app.agenda.models import Booking, Enrolment, SessionDay
 from app.agenda.states import HOLDING, OVER
 from app.agenda.wishes import Key, Wish
 from app.documents.queries import missing_pieces
 from app.errors import Forbidden, NotFound, Refused
+from app.families.custody_calendars import custody_homes
 from app.families.loading import load_household_row
 from app.families.models import Child, Household
 from app.families.queries import (
@@ -44,11 +45,12 @@ ROWS_AT_ONCE = 500
 @dataclass(frozen=True)
 class Asker:
     """For which household wishes are made, and the children one of its adults may speak for. ``structures`` are those
-    where an agent books at the desk; ``None`` for all of them."""
+    where an agent books at the desk (``at_desk``); ``None`` for all of them."""
 
     household_id: uuid.UUID
     children: Mapping[uuid.UUID, ChildCard]
     structures: Collection[uuid.UUID] | None = None
+    at_desk: bool = False
 
     def reaches(self, activity: Regulated) -> bool:
         return self.structures is None or activity.card.structure_id in self.structures
@@ -71,7 +73,8 @@ def asker(session: Session, actor: Actor, household_id: uuid.UUID | None = None)
         household_id = load_household_row(session, actor, household_id).id
     if household_id is None:
         raise NotFound("Ce foyer n’existe pas ou n’existe plus.")
-    return Asker(household_id, {card.id: card for card in children_of_household(session, household_id)}, scope)
+    cards = {card.id: card for card in children_of_household(session, household_id)}
+    return Asker(household_id, cards, scope, at_desk=actor.kind == "agent")
 
 
 def check_rights(who: Asker, wishes: Iterable[Wish]) -> None:
@@ -93,8 +96,9 @@ def facts(session: Session, who: Asker, wishes: Sequence[Wish], now: datetime, *
     child_ids = sorted({wish.child_id for wish in wishes})
     kids = _kids(session, child_ids, lock=lock)
     asked = {wish.activity_id for wish in wishes}
-    activities = {each.id: each for each in read_regulated(session) if each.id in asked and who.reaches(each)}
-    standing = living(session, child_ids, asked, first, last)
+    held = read_regulated(session)
+    activities = {each.id: each for each in held if each.id in asked and who.reaches(each)}
+    standing = living(session, child_ids, None, first, last)
     keys = _sessions(sane, activities, kids, standing)
     qf, resident = payer(session, who.household_id)
     inscribed = enrolled(session, child_ids, who.household_id)
@@ -104,7 +108,7 @@ def facts(session: Session, who: Asker, wishes: Sequence[Wish], now: datetime, *
         # everybody who wants these places waits from here on: what others cannot change was read before
         arrivals = lock_sessions(session, keys)
         # the other parent, an agent or the clock may have acted before these locks were ours
-        standing = living(session, child_ids, asked, first, last)
+        standing = living(session, child_ids, None, first, last)
     return Facts(
         now=now,
         household_id=who.household_id,
@@ -116,6 +120,8 @@ def facts(session: Session, who: Asker, wishes: Sequence[Wish], now: datetime, *
         missing=missing,
         bookings=standing,
         places=counted(session, keys, arrivals),
+        homes={} if who.at_desk else custody_homes(session, child_ids),
+        hours={each.id: Hours(each.card.label, each.card.starts_at, each.card.ends_at) for each in held},
     )
 
 
@@ -129,18 +135,19 @@ def _kids(session: Session, child_ids: Sequence[uuid.UUID], *, lock: bool) -> di
 
 
 def living(
-    session: Session, child_ids: Collection[uuid.UUID], activities: Collection[uuid.UUID], first: date, last: date
+    session: Session,
+    child_ids: Collection[uuid.UUID],
+    activities: Collection[uuid.UUID] | None,
+    first: date,
+    last: date,
 ) -> dict[Key, Held]:
-    """The bookings of these children that are not over. One statement on an index."""
-    rows = session.execute(
-        select(*HELD_COLUMNS).where(
-            Booking.child_id.in_(child_ids),
-            Booking.day.between(first, last),
-            Booking.activity_id.in_(activities),
-            Booking.state.not_in(OVER),
-        )
+    """The bookings of these children that are not over, in these activities or in all. One statement on an index."""
+    query = select(*HELD_COLUMNS).where(
+        Booking.child_id.in_(child_ids), Booking.day.between(first, last), Booking.state.not_in(OVER)
     )
-    return {(row.child_id, row.activity_id, row.day): Held(*row) for row in rows}
+    if activities is not None:
+        query = query.where(Booking.activity_id.in_(activities))
+    return {(row.child_id, row.activity_id, row.day): Held(*row) for row in session.execute(query)}
 
 
 def _sessions(

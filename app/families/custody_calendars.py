@@ -220,6 +220,16 @@ def homes_of(session: Session, children: Collection[uuid.UUID]) -> dict[uuid.UUI
     }
 
 
+def custody_homes(session: Session, children: Collection[uuid.UUID]) -> dict[uuid.UUID, Homes]:
+    """``homes_of`` for those of these children who have a custody calendar: for the others, nothing says whose day it
+    is, and either parent books. One statement when none has."""
+    query = select(CustodyCalendar.child_id).where(
+        CustodyCalendar.child_id.in_(children), CustodyCalendar.superseded_at.is_(None)
+    )
+    kept = set(session.scalars(query))
+    return homes_of(session, kept) if kept else {}
+
+
 def home_of(session: Session, child_id: uuid.UUID, day: date) -> uuid.UUID | None:
     """``homes_of`` for one child and one day."""
     return homes_of(session, [child_id])[child_id].on(day)
