@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
+from app.db import Json
 from app.policy import Actor
 from forms import Choice
 
@@ -30,7 +31,9 @@ class Filer:
     qualifier: str = ""
 
 
-Provider = Callable[[Session, Filer], Sequence[Choice]]
+Offered = Sequence[Choice] | Callable[[Mapping[str, Json]], Sequence[Choice]]
+"""Choices; or what gives them from the answers of the questions before, by name."""
+Provider = Callable[[Session, Filer], Offered]
 
 _providers: dict[str, Provider] = {}
 
@@ -47,9 +50,9 @@ def provides(kind: str) -> Callable[[Provider], Provider]:
     return register
 
 
-def choices_for(session: Session, filer: Filer, kinds: Collection[str]) -> Mapping[str, Sequence[Choice]]:
+def choices_for(session: Session, filer: Filer, kinds: Collection[str]) -> Mapping[str, Offered]:
     """The choices of each kind asked for (``children``, ``pieces:vaccins``…); a kind nobody provides is empty."""
-    found: dict[str, Sequence[Choice]] = {}
+    found: dict[str, Offered] = {}
     for kind in kinds:
         name, _, qualifier = kind.partition(":")
         provider = _providers.get(kind) or _providers.get(name)

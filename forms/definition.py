@@ -101,7 +101,8 @@ class ExpressionUse:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Something outside that a field needs: `kind` is `piece_type`, `structure_kind` or `source`."""
+    """Something outside that a field needs: `kind` is `piece_type`, `structure_kind`, `offer` (`activities:…`,
+    `slots:…`) or `source`."""
 
     kind: str
     value: str
@@ -137,6 +138,7 @@ class FieldDef:
     max_count: int = 0
     link: Link | None = None
     structure_kind: str = ""
+    offer: str = ""
     piece_type: str = ""
     fields: tuple["FieldDef", ...] = ()
     min_rows: int = 0
@@ -158,7 +160,7 @@ class FieldDef:
         source = SOURCE_OF.get(self.type)
         if source is None:
             return ()
-        qualifier = self.piece_type or self.structure_kind
+        qualifier = self.piece_type or self.structure_kind or self.offer
         middle = (f"{source}:{qualifier}",) if qualifier else ()
         return (f"{source}:{self.name}", *middle, source)
 
@@ -229,6 +231,10 @@ class FormDefinition:
             for kind, value in (("piece_type", spec.piece_type), ("structure_kind", spec.structure_kind)):
                 if value:
                     found.append(Reference(kind, value, spec.name, f"{spec.path}.{kind}"))
+            if spec.offer:
+                found.append(
+                    Reference("offer", f"{SOURCE_OF[spec.type]}:{spec.offer}", spec.name, f"{spec.path}.offer")
+                )
             if spec.type in SOURCE_OF:
                 found.append(Reference("source", SOURCE_OF[spec.type], spec.name, spec.path))
         return found

@@ -26,6 +26,14 @@ Raw = dict[str, Any]
 
 _INTEGERS = ("min_length", "max_length", "rows", "places", "max_days", "min_count", "max_count", "min_rows", "max_rows")
 _OUTCOMES: Mapping[str, str] = {"accepter": "Accepter", "completer": "Demander de compléter", "refuser": "Refuser"}
+_OFFERS: Mapping[str, str] = {
+    "": "Les services de la journée",
+    "inscription": "Activités ouvertes à l’enfant choisi avant",
+    "vacances": "Accueils des vacances, par période, ouverts à l’enfant choisi avant",
+    "jours": "Jours de l’activité choisie avant",
+    "reservations": "Jours réservés de l’enfant choisi avant",
+    "tardives": "Annulations hors délai de cette demande",
+}
 _AUTOCOMPLETE: Mapping[str, str] = {
     "": "Laisser le navigateur décider",
     "off": "Ne rien proposer (la réponse concerne quelqu’un d’autre)",
@@ -113,6 +121,7 @@ _ASKED: Mapping[str, Callable[[], Mapping[str, Any]]] = {
     "legal_basis": lambda: {"legal_basis": BooleanField("Demander le texte sur lequel un refus se fonde")},
     "piece_type": lambda: {"piece_type": SelectField("Type de pièce", validate_choice=False)},
     "structure_kind": lambda: {"structure_kind": SelectField("Genre de structure", validate_choice=False)},
+    "offer": lambda: {"offer": SelectField("Ce qui est proposé", choices=options(_OFFERS.items()))},
     "required": lambda: {"required": BooleanField("Réponse obligatoire")},
     "show_if": lambda: {
         "show_if": _expression("Affichée seulement si", "Une condition\u00a0; vide\u00a0: toujours affichée.")
@@ -237,7 +246,7 @@ class WordsForm(QuestionForm):
 
 def typed(kind: str, raw: Raw) -> dict[str, Any]:
     """What the fields hold for what a question says."""
-    found: dict[str, Any] = {"tone": "info", "display": "", "autocomplete": "", "structure_kind": ""}
+    found: dict[str, Any] = {"tone": "info", "display": "", "autocomplete": "", "structure_kind": "", "offer": ""}
     found |= {key: value for key, value in raw.items() if key not in ("fields", "link", "outcomes")}
     for key in ("options", "motives"):
         found[key] = "\n".join(f"{each.get('value', '')} = {each.get('label', '')}" for each in raw.get(key, []))

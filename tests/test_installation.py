@@ -40,7 +40,7 @@ def count(database: Database, kind: type) -> int:
 
 def test_a_new_installation_gets_roles_and_demarches_and_keeps_them_when_asked_again(database: Database) -> None:
     with database.transaction() as session:
-        assert install(session) == 8
+        assert install(session) == 13
     with database.transaction() as session:
         session.get_one(Role, "regie").label = "Régie de recettes"
     with database.transaction() as session:

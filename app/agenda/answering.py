@@ -49,9 +49,16 @@ ANSWERS: Mapping[str, Answer] = {
 
 
 def answer(
-    session: Session, actor: Actor, answers: Mapping[uuid.UUID, str], *, reason: str = "", words: str = ""
+    session: Session,
+    actor: Actor,
+    answers: Mapping[uuid.UUID, str],
+    *,
+    reason: str = "",
+    words: str = "",
+    told: bool = True,
 ) -> int:
-    """Answers these bookings, each by a code of ``ANSWERS``; each family hears of all its days in one mail.
+    """Answers these bookings, each by a code of ``ANSWERS``; each family hears of all its days in one mail, unless what
+    called this tells it (``told``).
 
     ``reason`` is a code of ``REFUSALS``, which a refusal needs; ``words`` are for the families. Gives how many. Raises
     Forbidden, NotFound (another structure's too), Conflict when one has been answered meanwhile, Refused (field).
@@ -75,14 +82,15 @@ def answer(
         if not STATES[given.to].holds:
             places[held.session].held -= 1
         key = held.child_id, held.activity_id, held.day
-        told = reason if given.reasoned else answers[held.id]
-        changes.append(Change(key, held.group_id, held, given.to, reason=told, answer=" ".join(words.split())))
+        why = reason if given.reasoned else answers[held.id]
+        changes.append(Change(key, held.group_id, held, given.to, reason=why, answer=" ".join(words.split())))
     act = new_act(now, actor.id)
     write(session, act, changes, places)
     offer_places(session, act, activities, places)
     counts = Counter(change.state for change in changes)
     journal.record(session, actor, "bookings.answered", "booking", None, act=str(act.id), **counts)
-    tell(session, act, "answered")
+    if told:
+        tell(session, act, "answered")
     return len(changes)
 
 

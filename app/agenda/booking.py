@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, journal
 from app.agenda.activities import agendas, read_regulated
-from app.agenda.judging import Verdict, judge, limit_of
+from app.agenda.judging import Facts, Verdict, judge, limit_of
 from app.agenda.loading import Asker, asker, check_rights, facts, living
 from app.agenda.models import Enrolment
 from app.agenda.patterns import LONGEST, WeekPattern
@@ -36,15 +36,25 @@ def save_wishes(
     who = _heard(session, actor, wishes, household_id)
     found = facts(session, who, wishes, now, lock=True)
     verdict = judge(found, wishes)
-    if verdict.changes:
-        act = new_act(now, actor.id)
-        changed = {(change.key[1], change.key[2], change.group_id) for change in verdict.changes}
-        write(session, act, verdict.changes, {key: verdict.places[key] for key in changed}, who.household_id)
-        offer_freed(session, act, found, verdict)
-        counts = Counter(change.state for change in verdict.changes)
-        journal.record(session, actor, "bookings.saved", "household", who.household_id, act=str(act.id), **counts)
-        tell(session, act, "saved")
+    carry_out(session, actor, found, verdict)
     return verdict.outcomes
+
+
+def carry_out(session: Session, actor: Actor, found: Facts, verdict: Verdict, demande: FiledBy | None = None) -> None:
+    """Writes what was judged under lock, for the household of ``found``, and has it told: the family by a mail, unless
+    the ``demande`` that asked for it tells her; the other parent (R-22)."""
+    if not verdict.changes:
+        return
+    act = new_act(found.now, actor.id)
+    changed = {(change.key[1], change.key[2], change.group_id) for change in verdict.changes}
+    write(session, act, verdict.changes, {key: verdict.places[key] for key in changed}, found.household_id)
+    offer_freed(session, act, found, verdict)
+    counts = Counter(change.state for change in verdict.changes)
+    journal.record(session, actor, "bookings.saved", "household", found.household_id, act=str(act.id), **counts)
+    if demande is None:
+        tell(session, act, "saved")
+    else:
+        tell(session, act, "told", by=str(demande.account_id) if demande.account_id else None)
 
 
 def _heard(session: Session, actor: Actor, wishes: Sequence[Wish], household_id: uuid.UUID | None) -> Asker:
@@ -53,6 +63,13 @@ def _heard(session: Session, actor: Actor, wishes: Sequence[Wish], household_id:
     who = asker(session, actor, household_id)
     check_rights(who, wishes)
     return who
+
+
+@dataclass(frozen=True)
+class FiledBy:
+    """Who filed the demande that books: ``None`` for a family without an account, at the desk."""
+
+    account_id: uuid.UUID | None
 
 
 @dataclass(frozen=True)

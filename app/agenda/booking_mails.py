@@ -20,11 +20,18 @@ from app.agenda.writing import CHANGED
 from app.config import Settings
 from app.db import Json
 from app.families.models import Adult, Child
+from app.families.queries import other_holders
 from app.mail import MailDraft, mails_for
+from app.town.queries import town_settings
 from forms.french import short_date
 
 SUBJECTS: Mapping[str, tuple[str, str]] = {
     "saved": ("Vos réservations sont enregistrées", "Voici ce que vous venez d’enregistrer."),
+    "told": (
+        "Les réservations de votre enfant ont changé",
+        "Un autre responsable de l’enfant vient de changer ses réservations. Si vous n’êtes pas d’accord, écrivez au "
+        "service.",
+    ),
     "answered": ("Le service a répondu à vos demandes", "Voici la réponse du service, jour par jour."),
     "closed": ("Des jours d’accueil sont fermés", "Ces jours sont annulés, sans frais pour vous."),
     "offered": (
@@ -54,6 +61,7 @@ _WORDS: Mapping[str, str] = {
 @dataclass(frozen=True)
 class _Line:
     household_id: uuid.UUID
+    child_id: uuid.UUID
     child: str
     activity: str
     day: date
@@ -91,10 +99,36 @@ def tell(session: Session, settings: Settings, payload: dict[str, Json]) -> list
     kind = payload["what"]
     reason = _closed_words(session, payload)
     drafts = []
-    for household_id, theirs in groupby(lines, key=lambda line: line.household_id):
+    by_household = groupby(lines, key=lambda line: line.household_id) if kind != "told" else ()
+    for household_id, theirs in by_household:
         days = list(theirs)
         for address in _addresses(session, household_id, days[0].by_id if kind == "saved" else None):
             drafts.append(_draft(settings, kind, address, days, reason))
+    return drafts + (_to_others(session, settings, lines, payload) if kind in ("saved", "told") else [])
+
+
+def _to_others(
+    session: Session, settings: Settings, lines: Sequence[_Line], payload: Mapping[str, Json]
+) -> list[MailDraft]:
+    """To those who exercise authority over the child from another household, when the commune wishes it (R-22): those
+    of this one share its planning already."""
+    if not town_settings(session).tell_other_holder:
+        return []
+    drafts = []
+    for child_id, theirs in groupby(lines, key=lambda line: line.child_id):
+        days = list(theirs)
+        by = uuid.UUID(payload["by"]) if payload.get("by") else days[0].by_id
+        addresses = session.scalars(
+            select(Account.email)
+            .join(Adult, Adult.account_id == Account.id)
+            .where(
+                Account.id.in_(other_holders(session, child_id, by)),
+                Account.state == "active",
+                Adult.household_id != days[0].household_id,
+            )
+            .order_by(Account.email)
+        )
+        drafts += [_draft(settings, "told", address, days, "") for address in addresses]
     return drafts
 
 
@@ -102,6 +136,7 @@ def _lines(session: Session, act_id: uuid.UUID) -> list[_Line]:
     rows = session.execute(
         select(
             Booking.household_id,
+            Booking.child_id,
             Child.first_name.label("child"),
             Activity.label.label("activity"),
             Booking.day,

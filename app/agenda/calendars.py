@@ -33,6 +33,11 @@ class Span:
     def __contains__(self, day: date) -> bool:
         return self.first <= day and (self.end is None or day < self.end)
 
+    @property
+    def last(self) -> date | None:
+        """Its last day, ``None`` without an end."""
+        return self.end - ONE_DAY if self.end is not None else None
+
     def days(self) -> Iterator[date]:
         """Every day. Raises ValueError for a span without an end."""
         if self.end is None:

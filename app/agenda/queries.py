@@ -45,6 +45,13 @@ def activities(session: Session, structure_id: uuid.UUID | None = None) -> list[
     return [a for a in KEPT_ACTIVITIES.get(session) if structure_id is None or a.structure_id == structure_id]
 
 
+def structure_of_activity(session: Session, chosen: str) -> uuid.UUID | None:
+    """The structure that holds the activity chosen in a form (« CANT », « VAC_J:2027-02-22 »), ``None`` for what names
+    none. No statement when fresh."""
+    code = chosen.partition(":")[0]
+    return next((each.structure_id for each in KEPT_ACTIVITIES.get(session) if each.code == code), None)
+
+
 def every_activity(session: Session, structure_id: uuid.UUID) -> Sequence[Activity]:
     """The activities of a structure, closed ones too, in the order of the day. One statement."""
     query = select(Activity).where(Activity.structure_id == structure_id)

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, journal
 from app.agenda.activities import KEPT_REGULATED
+from app.agenda.calendars import Span
+from app.agenda.days import ActivityCard
 from app.agenda.loading import asker
 from app.agenda.models import Activity, AgeGroup, Enrolment, SessionDay
 from app.agenda.patterns import WeekPattern
@@ -122,17 +124,33 @@ def enrol(
     require(actor, Permission.BOOKING_MANAGE, activity.structure_id)
     if not timedelta(0) <= last - first <= LONGEST_ENROLMENT:
         raise Refused("L’inscription finit après avoir commencé, et dure deux ans au plus.", "dates")
+    span = Span("", first, last)
+    return keep_enrolment(session, actor, child_id, activity, who.household_id, span, pattern, case_id)
+
+
+def keep_enrolment(
+    session: Session,
+    actor: Actor,
+    child_id: uuid.UUID,
+    activity: Activity | ActivityCard,
+    household_id: uuid.UUID,
+    span: Span,
+    pattern: WeekPattern | None,
+    case_id: uuid.UUID | None,
+) -> Enrolment:
+    """Writes an enrolment that was found possible; ``span`` goes from its first day to its last, here included."""
+    first, last = span.first, span.end or span.first
     query = select(Enrolment).where(
         Enrolment.child_id == child_id,
-        Enrolment.activity_id == activity_id,
-        Enrolment.household_id == who.household_id,
+        Enrolment.activity_id == activity.id,
+        Enrolment.household_id == household_id,
         Enrolment.state == "active",
         Enrolment.first_day <= last,
         Enrolment.last_day >= first,
     )
     row = session.scalars(query.order_by(Enrolment.first_day).limit(1).with_for_update()).one_or_none()
     if row is None:
-        row = Enrolment(id=new_id(), child_id=child_id, activity_id=activity_id, household_id=who.household_id)
+        row = Enrolment(id=new_id(), child_id=child_id, activity_id=activity.id, household_id=household_id)
         row.state, row.created_at, row.created_by = "active", clock.now(), actor.id
         session.add(row)
     row.first_day, row.last_day, row.pattern = first, last, written_pattern(pattern)

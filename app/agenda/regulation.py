@@ -39,7 +39,9 @@ _EVE = Deadline("ouvres", 1, time(17))
 class Regulation:
     """``openings`` empty: the whole of the school year. ``pieces`` are codes of types of pieces; ``pieces_block``
     refuses a booking while one is missing (R10). ``late_cancel``: past its limit a cancellation is a request, which an
-    agent answers. ``offer_hours``: how long a place that is offered waits for its answer (R-35)."""
+    agent answers. ``offer_hours``: how long a place that is offered waits for its answer (R-35). ``schools``:
+    codes of the schools whose pupils it takes, all when empty. ``enrolment``: the days when families may enrol, always
+    when ``None``."""
 
     acceptance: Acceptance = "none"
     times: Times = "scolaire"
@@ -54,6 +56,8 @@ class Regulation:
     absence: AbsenceRule = AbsenceRule()
     late_cancel: bool = True
     offer_hours: int = 24
+    schools: tuple[str, ...] = ()
+    enrolment: Span | None = None
 
 
 def read_regulation(rules: Mapping[str, Json]) -> Regulation:
@@ -72,6 +76,9 @@ def read_regulation(rules: Mapping[str, Json]) -> Regulation:
             found[key] = _one_of(key, rules[key], (True, False))
     found["openings"] = tuple(_span(row) for row in rules.get("openings") or ())
     found["pieces"] = tuple(_text("pieces", code) for code in rules.get("pieces") or ())
+    found["schools"] = tuple(_text("schools", code) for code in rules.get("schools") or ())
+    if rules.get("enrolment"):
+        found["enrolment"] = _span({"name": "Inscriptions", **rules["enrolment"]}, "enrolment")
     found["deadlines"] = Deadlines(*(_deadline(key, rules.get(key)) for key in ("book", "change", "cancel")))
     found["tariff"] = read_tariff(rules.get("tariff") or {})
     found["offer_hours"] = _count("offer_hours", rules.get("offer_hours", Regulation.offer_hours), 1, 240)
@@ -104,15 +111,15 @@ def _deadline(key: str, written: Json) -> Deadline:
     )
 
 
-def _span(row: Json) -> Span:
+def _span(row: Json, key: str = "openings") -> Span:
     """``first`` and ``last`` are written, both included; a span ends the day after."""
     try:
         first, last = date.fromisoformat(row["first"]), date.fromisoformat(row["last"])
-        span = Span(_text("openings", row["name"]), first, date.fromordinal(last.toordinal() + 1))
+        span = Span(_text(key, row["name"]), first, date.fromordinal(last.toordinal() + 1))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise Refused("Une période a un nom, un premier et un dernier jour.", "openings") from error
+        raise Refused("Une période a un nom, un premier et un dernier jour.", key) from error
     if last < first:
-        raise Refused("Une période finit après avoir commencé.", "openings")
+        raise Refused("Une période finit après avoir commencé.", key)
     return span
 
 

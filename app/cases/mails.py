@@ -116,6 +116,7 @@ def _acknowledgement(session: Session, settings: Settings, case: Case, procedure
         *it.appeal_routes,
         f"Service en charge : {it.service.name}\n{it.service.address}\n{it.service.email}\n{it.service.phone}",
         procedure.next_steps.get(case.status) or NEXT_DEFAULT.get(case.status, ""),
+        (case.reason or "") if case.closed_at is not None else "",
         f"Votre demande et l’accusé de réception en PDF{where} :\n{settings.public_url}/demandes/{case.id}",
     ]
     return f"Accusé de réception de votre demande {it.reference}", "\n\n".join(part for part in parts if part)

@@ -15,6 +15,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.agenda.queries import structure_of_activity
 from app.cases.drafts import keep_draft
 from app.cases.legal import implicit_on
 from app.cases.models import Answer, Case, Draft
@@ -144,6 +145,8 @@ def _described(
     for spec in form.fields() if form else ():
         if spec.type == "child" and values.get(spec.name):
             child_id = uuid.UUID(str(values[spec.name]))
+        if spec.type == "children" and len(values.get(spec.name) or ()) == 1:
+            child_id = uuid.UUID(str(values[spec.name][0]))
         if spec.type == "email" and case.owner_id is None and values.get(spec.name):
             email = str(values[spec.name])
     owner_name = case.owner_name
@@ -182,6 +185,8 @@ def _structure(session: Session, rule: str, values: Mapping[str, Json]) -> uuid.
     if kind == "code":
         return next((s.id for s in structures(session) if s.code == name), None)
     if kind == "champ" and values.get(name):
+        if (place := structure_of_activity(session, str(values[name]))) is not None:
+            return place
         chosen = uuid.UUID(str(values[name]))
         if any(each.id == chosen for each in structures(session)):
             return chosen

@@ -19,6 +19,7 @@ from app.accounts.administration import seed_roles
 from app.accounts.models import Role
 from app.accounts.operations import open_account
 from app.agenda.operations import save_activity
+from app.agenda.regulating import GroupRule, regulate
 from app.db import Json, new_id
 from app.documents.models import Document
 from app.documents.operations import accept_document
@@ -48,7 +49,26 @@ STRUCTURES: tuple[tuple[str, str, str, str, list[str]], ...] = (
 ACTIVITIES = (
     ("CANT", "Restauration scolaire", "@restaurant", (1, 2, 4, 5), "11:45", "13:35"),
     ("SOIR1", "Accueil du soir", "@accueil", (1, 2, 4, 5), "16:30", "17:30"),
+    ("MERC_J", "Mercredi, journée", "@accueil", (3,), "07:30", "18:30"),
+    ("VAC_J", "Vacances, journée", "@accueil", (1, 2, 3, 4, 5), "07:30", "18:30"),
+    ("VAC_M", "Vacances, matin", "@accueil", (1, 2, 3, 4, 5), "07:30", "12:30"),
 )
+_EVE = {"mode": "ouvres", "n": 1, "at": "17:00"}
+_RULES: Mapping[str, Json] = {"acceptance": "automatic", "book": _EVE, "change": _EVE, "cancel": _EVE}
+_HOLIDAYS: Mapping[str, Json] = {
+    **_RULES,
+    "times": "vacances",
+    "setting": "extrascolaire",
+    "openings": [{"name": "Hiver", "first": "2027-02-22", "last": "2027-03-05"}],
+}
+REGULATIONS: Mapping[str, tuple[Mapping[str, Json], int]] = {
+    "CANT": ({**_RULES, "tariff": {"flat": 240}, "pieces": ["assurance"]}, 170),
+    "SOIR1": ({**_RULES, "acceptance": "agent", "tariff": {"flat": 102}}, 40),
+    "MERC_J": ({**_RULES, "acceptance": "agent", "tariff": {"flat": 768}}, 0),
+    "VAC_J": ({**_HOLIDAYS, "acceptance": "agent", "tariff": {"flat": 768}}, 36),
+    "VAC_M": ({**_HOLIDAYS, "tariff": {"flat": 384}}, 36),
+}
+"""The règlement of each, and its places: none is left on Wednesdays."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +133,7 @@ def _build_places(session: Session) -> dict[str, str]:
         session.flush()
         places[name] = str(made.id)
     for rank, (code, label, place, weekdays, starts_at, ends_at) in enumerate(ACTIVITIES):
-        save_activity(
+        activity = save_activity(
             session,
             SYSTEM,
             code=code,
@@ -124,6 +144,8 @@ def _build_places(session: Session) -> dict[str, str]:
             ends_at=ends_at,
             rank=rank,
         )
+        rules, room = REGULATIONS[code]
+        regulate(session, SYSTEM, activity.id, rules, [GroupRule("tous", "Tous les enfants", 3, 12, places=room)])
     return places
 
 

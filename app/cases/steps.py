@@ -13,12 +13,13 @@ from app.cases.operations import runtime
 from app.cases.queries import Opened, Who
 from app.db import Json
 from app.engine.expressions import compile_expression
+from app.engine.operations import Call, ParameterError, registry
 from app.engine.runtime import NotWaiting
 from app.engine.specs import Node
 from app.errors import NotFound
 from app.policy import FAMILY_LANE
 from app.procedures.queries import Content, content_of
-from app.sources import Filer, choices_for
+from app.sources import Filer, Offered, choices_for
 from forms import FormDefinition, Sources, StepForm, field_choices, open_form, summary
 
 Lines = list[tuple[str, list[tuple[str, str, str]]]]
@@ -64,9 +65,29 @@ class StepPage:
             only=self.only,
         )
 
+    def overview(self, session: Session, who: Who, values: Mapping[str, Json]) -> Mapping[str, Json] | None:
+        """What the operation drawn on this step (property ``apercu``) foresees of these answers, for the page that
+        checks before sending; ``None`` where none is drawn. Raises Refused for what it would not do."""
+        name, task = self.node.properties.get("apercu"), self.opened.task
+        if name is None or task is None:
+            return None
+        spec = registry[name]
+        if not spec.reads:
+            raise ParameterError(f"« {name} » écrit : une page ne peut pas la montrer avant l’envoi")
+        known = {**self.known, **values}
+        asked = {each.name: known.get(each.name) for each in spec.parameters}
+        found = spec.run(Call(session, who.actor, self.opened.facts, task.id), spec.bind(asked))
+        return found["apercu"] if found is not None else None
+
     def told(self, values: Mapping[str, Json]) -> Lines:
         """The answers as the person reads them."""
-        return summary(self.definition, values, self.sources)
+        # a choice that depends on an answer of the step before is told by it
+        sources = {kind: _knowing(offered, self.known) for kind, offered in self.sources.items()}
+        return summary(self.definition, values, sources)
+
+
+def _knowing(offered: Offered, known: Mapping[str, Json]) -> Offered:
+    return (lambda answers: offered({**known, **answers})) if callable(offered) else offered
 
 
 def _fields_asked(content: Content, names: Json) -> tuple[str, ...] | None:
@@ -81,6 +102,7 @@ def sources_for(session: Session, who: Who, case: Case, definition: FormDefiniti
     kinds = {ref.value for ref in definition.references() if ref.kind == "source" and ref.value != "pieces"}
     kinds |= {f"pieces:{ref.value}" for ref in definition.references() if ref.kind == "piece_type"}
     kinds |= {f"structures:{ref.value}" for ref in definition.references() if ref.kind == "structure_kind"}
+    kinds |= {ref.value for ref in definition.references() if ref.kind == "offer"}
     filer = Filer(who.actor, case.owner_id, case.household_id, case.id)
     found = dict(choices_for(session, filer, kinds))
     if "champs" in kinds:

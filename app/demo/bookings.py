@@ -65,15 +65,18 @@ REGULATIONS: Mapping[str, tuple[dict[str, Any], list[GroupRule]]] = {
     "SOIR1": (_three(_EVENING, tariff=_rate("0.16", 80, 240, 300)), [GroupRule("tous", "Tous les enfants", 2, 12)]),
     "SOIR2": (_three(_EVENING, tariff=_rate("0.14", 70, 210, 260)), [GroupRule("tous", "Tous les enfants", 2, 12)]),
     "ETUDE": (
-        _three({"mode": "semaine_precedente", "n": 1, "weekday": 4, "at": "12:00"}, tariff={"flat": 190}),
+        _three(
+            {"mode": "semaine_precedente", "n": 1, "weekday": 4, "at": "12:00"}, tariff={"flat": 190}, schools=["EE"]
+        ),
         [GroupRule("grands", "CP au CM2", 5, 12)],
     ),
     "MERC_J": (_three(_WEEK, tariff=_rate("1.20", 600, 1950, 2400)), _BOTH),
-    "MERC_MR": (_three(_WEEK, acceptance="agent", tariff=_rate("0.80", 400, 1300, 1600)), _BOTH),
+    "MERC_MR": (_three(_WEEK, acceptance="agent", pieces=["assurance"], tariff=_rate("0.80", 400, 1300, 1600)), _BOTH),
     "VAC_J": (
         _three(
             {"mode": "francs_avant_periode", "n": 15},
             times="vacances",
+            pieces=["vaccins"],
             setting="extrascolaire",
             openings=[
                 {"name": name, "first": first, "last": last}

@@ -20,6 +20,7 @@ from app.cases.steps import step_page
 from app.config import Settings
 from app.db import Database, Json, fold
 from app.demo.bookings import Bookings, regulate_activities
+from app.demo.enrolments import Enrolments
 from app.demo.families import Made, build_families
 from app.demo.papers import keep_papers
 from app.demo.town import build_activities, build_agents, build_town
@@ -32,6 +33,7 @@ from app.procedures.operations import install_shipped
 from app.procedures.queries import published
 from app.town.models import Commune
 
+Ids = Mapping[str, uuid.UUID]
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 
 
@@ -58,7 +60,7 @@ def build(database: Database, settings: Settings | None = None) -> None:
         made = build_families(session, places)
     _open_accounts(database)
     papers = keep_papers(database, settings, PAPERS) if settings is not None else {}
-    _Story(database, agents, made, papers).tell()
+    _Story(database, agents, made, papers, places).tell()
 
 
 def _open_accounts(database: Database) -> None:
@@ -94,11 +96,9 @@ class _Story:
     """The demandes of the last days, told in order on a clock that ends now."""
 
     def __init__(
-        self, database: Database, agents: Mapping[str, Account], made: Made, papers: Mapping[str, Prepared]
+        self, database: Database, agents: Mapping[str, Account], made: Made, papers: Mapping[str, Prepared], places: Ids
     ) -> None:
-        self.database = database
-        self.made = made
-        self.papers = papers
+        self.database, self.made, self.papers, self.schools = database, made, papers, places
         account = agents["gestionnaire"]
         with database.transaction(read_only=True) as session:
             from app.accounts.models import Role
@@ -118,8 +118,10 @@ class _Story:
             time.set(start - timedelta(days=3))
             self._three_days_ago()
             planning.three_days_ago()
+            Enrolments(self).some_days_ago()
             time.set(start - timedelta(hours=20))
             self._yesterday()
+            Enrolments(self).yesterday()
             time.set(start - timedelta(minutes=50))
             self._this_morning()
             planning.this_morning()
@@ -245,8 +247,7 @@ class _Story:
         self.draft("Anne Rousseau", "contact", {"objet": "La garderie du soir"})
         self.draft("camille-moreau", "personnes-autorisees", {"changement": "ajouter", "personne_prenom": "Lucette"})
         self.draft("linh-nguyen", "modification-enfant", {})
-        begun: dict[str, Json] = {"enfant": str(self.made.children["Sacha"])}
-        self.file("Julien Blanchard", "modification-enfant", begun)
+        self.file("Julien Blanchard", "modification-enfant", {"enfant": str(self.made.children["Sacha"])})
         self.sign_up("Noémie", "Faure", send=True)
         self.sign_up("Bastien", "Colin", send=False)
         self.write("camille-moreau")
@@ -299,11 +300,11 @@ class _Story:
         """A parent chooses a child, then writes what has changed."""
         chosen: dict[str, Json] = {"enfant": str(self.made.children[child])}
         case_id = self.file(persona, "modification-enfant", chosen)
-        self._send(case_id, self._who(persona), values)
+        self.send_next(case_id, persona, values)
         return case_id
 
-    def _who(self, persona: str) -> Who:
-        return _parent(self.made.accounts[persona])
+    def send_next(self, case_id: uuid.UUID, persona: str, values: Mapping[str, Json]) -> None:
+        self._send(case_id, _parent(self.made.accounts[persona]), values)
 
     def draft(self, persona: str, slug: str, values: Mapping[str, Json]) -> uuid.UUID:
         return self._begin(_parent(self.made.accounts[persona]), slug, values)

@@ -10,12 +10,14 @@ from datetime import date
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.db import Json
 from app.documents import mails as mails  # registers the mails of the room
 from app.documents import operations
 from app.documents import previews as previews  # registers its chores and handlers
 from app.documents import sweeping as sweeping  # same
 from app.documents.models import Document, PieceType
+from app.documents.queries import missing_pieces
 from app.engine.operations import Call, CaseFacts, registry
 from app.errors import Refused
 from app.families.queries import adult_of, children_for
@@ -111,6 +113,28 @@ def take_back(call: Call, params: TakeBackParams) -> Mapping[str, Json]:
         given = _documents(call.session, call.case, params.documents)
         found = [pair for pair in given if pair[0].case_id == call.case.id]
     return {"retirees": operations.withdraw_in_case(call.session, call.actor, found)}
+
+
+@dataclass(frozen=True)
+class MissingParams:
+    types_pieces: list[str] = field(metadata=_doc("Les codes des types de pièces que demande la démarche"))
+    enfant: uuid.UUID = field(metadata=_doc("L’enfant concerné"))
+
+
+@registry.operation(
+    "piece.manquantes",
+    "Lire les pièces qui manquent encore",
+    MissingParams,
+    results=("pieces", "libelles"),
+    reads=True,
+)
+def lacking(call: Call, params: MissingParams) -> Mapping[str, Json]:
+    """Of these types, those of which the family has no accepted piece that holds today: they alone are asked (J4)."""
+    if call.case.household_id is None:
+        return {"pieces": params.types_pieces, "libelles": []}
+    found = missing_pieces(call.session, call.case.household_id, [params.enfant], params.types_pieces, clock.today())
+    pieces = found[params.enfant]
+    return {"pieces": list(pieces), "libelles": list(pieces.values())}
 
 
 @dataclass(frozen=True)

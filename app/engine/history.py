@@ -34,6 +34,13 @@ def shorten(workflow: BpmnWorkflow) -> None:
             _cut(workflow, scope)
 
 
+def last_data(workflow: BpmnWorkflow) -> dict[str, Any]:
+    """The variables as the last step that ran left them; empty before any did. To be read, never changed."""
+    done = [task for task in workflow.tasks.values() if task.state == TaskState.COMPLETED]
+    last = max(done, key=lambda task: (len(task.data), task.last_state_change), default=None)
+    return dict(last.data) if last is not None else {}
+
+
 def holder(workflow: BpmnWorkflow, task_id: uuid.UUID) -> Any:
     """The task that holds a sub-process, wherever it is; ``None`` when it was dropped."""
     for scope in (workflow, *workflow.subprocesses.values()):

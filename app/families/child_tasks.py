@@ -24,7 +24,7 @@ from app.families.pickup_tasks import filed_child, holder_of
 from app.families.queries import agreement_needed
 from app.families.rights import Action
 from app.families.shots import Dose, Vaccinations, checked_doses, note_vaccinations, vaccinations, vaccinations_of
-from app.families.tasks import _doc, _for, _household_id, _refusals_named, _values
+from app.families.tasks import _doc, _household_id, _refusals_named, _values, acting_for
 
 _NAMES = {column: name for name, (_, column) in sheet.CHILD_NAMES.items()}
 _NAMES |= {"anchor": "garde_debut", "source": "garde_document", "kind": "garde_rythme"}
@@ -140,7 +140,7 @@ def compare(call: Call, params: ChildSheetParams) -> Mapping[str, Json]:
 @_refusals_named(_NAMES)
 def change(call: Call, params: ChildSheetParams) -> Mapping[str, Json]:
     """Applies what the service validated, and tells the other parent (R-22)."""
-    session, actor, case_id = call.session, _for(call.actor), call.case.id
+    session, actor, case_id = call.session, acting_for(call.actor), call.case.id
     changed = _apply(call, params.enfant, _wanted(call, params))
     if (shown := _shown(call, params)) is not None:
         certificate = uuid.UUID(params.vaccins_piece[0]) if shown.certificate and params.vaccins_piece else None
@@ -210,7 +210,7 @@ def _rows(call: Call, child_id: uuid.UUID) -> sheet.Rows:
 
 
 def _apply(call: Call, child_id: uuid.UUID, wanted: Mapping[str, Json]) -> list[str]:
-    session, actor, case_id = call.session, _for(call.actor), call.case.id
+    session, actor, case_id = call.session, acting_for(call.actor), call.case.id
     given = sheet.by_row(wanted, sheet.CHILD_NAMES)
     changed = child_operations.update_child(session, actor, child_id, given.get("child", {}), case_id)
     if health := given.get("health"):

@@ -19,6 +19,7 @@ from app.town.queries import town_settings
 TOLD = {
     "pickup": "Les personnes autorisées à venir chercher {child} ont changé.",
     "sheet": "La fiche de {child} a changé.",
+    "enrolment": "Une inscription de {child} vient d’être acceptée.",
     "custody": "Le calendrier de garde de {child} a changé.",
 }
 

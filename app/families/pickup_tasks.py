@@ -29,7 +29,7 @@ from app.families.pickup import (
 )
 from app.families.queries import ChildCard, children_for
 from app.families.rights import Action, may
-from app.families.tasks import _doc, _for, _refusals_named
+from app.families.tasks import _doc, _refusals_named, acting_for
 from forms.french import phone_text
 
 _NAMES = {
@@ -119,7 +119,7 @@ def compare(call: Call, params: PickupParams) -> Mapping[str, Json]:
 @_refusals_named(_NAMES)
 def apply(call: Call, params: PickupParams) -> Mapping[str, Json]:
     """Changes the list as the service validated it, and tells the other parent (R-22)."""
-    session, actor = call.session, _for(call.actor)
+    session, actor = call.session, acting_for(call.actor)
     child, adult_id = filed_child(call, params.enfant, Action.NAME_PICKUP), holder_of(call, params.enfant)
     if params.changement == "retirer":
         mine = persons_of(session, [child.id])[child.id]

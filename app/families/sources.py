@@ -17,7 +17,7 @@ from app.town.queries import StructureView, structures
 from forms import Choice
 
 
-def _account(filer: Filer) -> uuid.UUID | None:
+def family_account(filer: Filer) -> uuid.UUID | None:
     """The family's account; never the agent's own, who files for a household at the desk."""
     if filer.actor.kind == "parent":
         return filer.account_id or filer.actor.id
@@ -27,7 +27,7 @@ def _account(filer: Filer) -> uuid.UUID | None:
 @provides("children")
 def children(session: Session, filer: Filer) -> Sequence[Choice]:
     """The children the filer may speak for; school and level are shown beside the name (R8)."""
-    cards = children_for(session, _account(filer), filer.household_id, Action.BOOK)
+    cards = children_for(session, family_account(filer), filer.household_id, Action.BOOK)
     return [Choice(str(card.id), card.full_name, card.schooling) for card in cards]
 
 
@@ -48,7 +48,7 @@ def adults(session: Session, filer: Filer) -> Sequence[Choice]:
 @provides("persons")
 def persons(session: Session, filer: Filer) -> Sequence[Choice]:
     """Who may come for the children the filer may name persons for: to name again for another child, or to remove."""
-    cards = children_for(session, _account(filer), filer.household_id, Action.NAME_PICKUP)
+    cards = children_for(session, family_account(filer), filer.household_id, Action.NAME_PICKUP)
     names = {card.id: card.first_name for card in cards}
     return [
         Choice(str(person.id), person.name, f"{person.relation_label}, pour {names[person.child_id]}")

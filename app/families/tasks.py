@@ -55,7 +55,7 @@ def _refusals_named(names: Mapping[str, str]) -> Iterator[None]:
         raise Refused(refusal.message, names.get(refusal.field or "", refusal.field)) from refusal
 
 
-def _for(actor: Actor) -> Actor:
+def acting_for(actor: Actor) -> Actor:
     """The portal, acting for somebody: allowed as the system is, named as that person."""
     return Actor("system", actor.id, actor.label)
 
@@ -122,7 +122,7 @@ def open_household(call: Call, params: OpenParams) -> Mapping[str, Json]:
     """Once an account: called again, gives the household that this account has."""
     known = call.session.scalars(select(Adult).where(Adult.account_id == params.compte_id)).one_or_none()
     if known is None:
-        actor, given = _for(call.actor), sheet.by_row(sheet.given(_values(params)))
+        actor, given = acting_for(call.actor), sheet.by_row(sheet.given(_values(params)))
         household_values, adult_values = given.get("household", {}), given.get("adult", {})
         made = operations.create_household(call.session, actor, label=params.nom, **household_values)
         known = operations.add_adult(call.session, actor, made.id, account_id=params.compte_id, **adult_values)
@@ -229,7 +229,7 @@ def change_sheet(call: Call, params: SheetParams) -> Mapping[str, Json]:
 
 def _apply(call: Call, wanted: Mapping[str, Json]) -> list[str]:
     household_id = _household_id(call)
-    adult, actor, given = _filer(call, household_id), _for(call.actor), sheet.by_row(wanted)
+    adult, actor, given = _filer(call, household_id), acting_for(call.actor), sheet.by_row(wanted)
     household_values = given.get("household", {})
     if "qf" in household_values:
         household_values |= sheet.qf_origin(sheet.household_row(call.session, household_id), household_values["qf"])
@@ -289,7 +289,7 @@ class ChildParams:
 @_refusals_named(_CHILD_NAMES)
 def add_child(call: Call, params: ChildParams) -> Mapping[str, Json]:
     """Adds the child, links the adults, notes health and authorisations. Called again for a case, gives that child."""
-    session, actor, case_id = call.session, _for(call.actor), call.case.id
+    session, actor, case_id = call.session, acting_for(call.actor), call.case.id
     household_id = _household_id(call)
     filer = _filer(call, household_id)
     known = session.scalar(select(HouseholdChild.child_id).where(HouseholdChild.case_id == case_id).limit(1))

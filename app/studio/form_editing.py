@@ -28,7 +28,8 @@ EXPRESSIONS = ("show_if", "required_if", "default", "min", "max")
 #: Keys whose values are texts wherever they stand.
 _TEXTS = (
     "title", "help", "submit_label", "name", "label", "text", "value", "url", "show_if", "required_if", "default",
-    "required_message", "piece_type", "structure_kind", "unit", "row_label", "tone", "display", "autocomplete",
+    "required_message", "piece_type", "structure_kind", "offer", "unit", "row_label", "tone", "display",
+    "autocomplete",
 )  # fmt: skip
 _UNNAMED = "question"
 _PLACE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}")

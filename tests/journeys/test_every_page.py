@@ -40,6 +40,7 @@ FILES = {
     "attendance_agent.worker",
     "theme",
     "cases_family.receipt",
+    "cases_family.statement",
     "families_child.full_sheet",
     "families_child.sheet",
     "families_family.full_sheet",

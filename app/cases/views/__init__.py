@@ -15,11 +15,12 @@ from app.cases.views import (
     holding,
     opening,
     public,
+    statement,
 )
 from app.config import Settings
 
 #: Imported for the routes they add to the blueprints of agents and families.
-REGISTERING = (agent_home, agent_inbox, holding, opening)
+REGISTERING = (agent_home, agent_inbox, holding, opening, statement)
 
 
 def blueprints(_settings: Settings) -> list[Blueprint]:

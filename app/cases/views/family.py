@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from app import clock
 from app.cases.acknowledgement import acknowledgement_of
+from app.cases.documents import makes_document
 from app.cases.opening import as_promised, ask_promised, check_filer, is_open, promised_case
 from app.cases.operations import abandon, done_message, save_draft, send_message, submit, visitor_digest
 from app.cases.presentation import next_step, stages, timeline
@@ -57,7 +58,7 @@ def who() -> Who:
     return Who(actor, visitor_digest(token) if token else None)
 
 
-def _load(case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = False) -> Opened | None:
+def load(case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = False) -> Opened | None:
     """The case, or ``None`` for a stranger who may only need to sign in (her session ended). What is sent from the page
     of a demande that is not written yet opens it."""
     person = who()
@@ -74,7 +75,7 @@ def _load(case_id: uuid.UUID, task_id: uuid.UUID | None = None, *, lock: bool = 
 @bp.get("/<uuid:case_id>/etapes/<uuid:task_id>", endpoint="step")
 def show_step(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
     """One page of a step (``?page=2``), or the recap (``?page=verification``)."""
-    opened = _load(case_id, task_id)
+    opened = load(case_id, task_id)
     if opened is None:
         return sign_in_required()
     if opened.task is None or opened.task.closed_at is not None or opened.task.lane != FAMILY_LANE:
@@ -120,14 +121,23 @@ def _recap(step: StepPage, form: StepForm | None = None, status: int = 200, refu
     if form is None:
         form = step.form()
         form.validate()
-    lines = step.told(form.values())
+    values = form.values()
+    lines = step.told(values)
+    overview = None
+    if not refusal and not form.errors:
+        try:
+            overview = step.overview(db(), who(), values)
+        except Refused as foreseen:
+            refusal = foreseen.message
     case_id, task_id = step.opened.case.id, step.opened.task.id  # type: ignore[union-attr]  # step_page refuses None
     edit = {
         page.title: url_for("cases_family.step", case_id=case_id, task_id=task_id, page=index + 1)
         for index, page in enumerate(step.definition.pages)
     }
     context = step_context(step, form)
-    return render_template("cases/recap.html", lines=lines, edit_urls=edit, refusal=refusal, **context), status
+    return render_template(
+        "cases/recap.html", lines=lines, edit_urls=edit, refusal=refusal, overview=overview, **context
+    ), status
 
 
 def _prepare(case_id: uuid.UUID, task_id: uuid.UUID) -> object:
@@ -150,7 +160,7 @@ def _ask(session: Session, case_id: uuid.UUID, task_id: uuid.UUID) -> None:
 @bp.post("/<uuid:case_id>/etapes/<uuid:task_id>", endpoint="step_post")
 def send_step(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
     """A page is kept in the draft and leads to the next; « Enregistrer la demande » on the recap sends the step."""
-    opened = _load(case_id, task_id, lock=True)
+    opened = load(case_id, task_id, lock=True)
     if opened is None:
         return sign_in_required()
     if opened.task is None or opened.task.closed_at is not None:
@@ -267,7 +277,7 @@ show_step.ahead = ask_case  # type: ignore[attr-defined]  # same
 @bp.post("/<uuid:case_id>/etapes/<uuid:task_id>/brouillon", endpoint="autosave")
 def autosave(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
     """Keeps a page as it is typed; never judges it."""
-    opened = _load(case_id, task_id, lock=True)  # two tabs may save the same draft at once
+    opened = load(case_id, task_id, lock=True)  # two tabs may save the same draft at once
     if opened is None:
         return sign_in_required()
     step = step_page(db(), who(), opened)
@@ -280,7 +290,7 @@ def autosave(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
 @bp.post("/<uuid:case_id>/etapes/<uuid:task_id>/questions", endpoint="questions")
 def refresh(case_id: uuid.UUID, task_id: uuid.UUID) -> ResponseReturnValue:
     """The page again with the questions that the answers call for, as portal.js asks for them. Judges nothing."""
-    opened = _load(case_id, task_id, lock=True)
+    opened = load(case_id, task_id, lock=True)
     if opened is None:
         return sign_in_required()
     step = step_page(db(), who(), opened)
@@ -296,7 +306,7 @@ def _hour(instant: datetime) -> str:
 @bp.get("/<uuid:case_id>", endpoint="show")
 def show(case_id: uuid.UUID) -> ResponseReturnValue:
     """A demande: where it is, what comes next and when, what was sent, its whole history."""
-    opened = _load(case_id)
+    opened = load(case_id)
     if opened is None:
         return sign_in_required()
     case = opened.case
@@ -319,6 +329,7 @@ def show(case_id: uuid.UUID) -> ResponseReturnValue:
         can_cancel=_awaits(opened, awaited, "annuler"),
         can_abandon=may_abandon(db(), case),
         erased_on=erased_on(db(), case),
+        has_document=makes_document(db(), opened),
     )
 
 
@@ -330,7 +341,7 @@ def _awaits(opened: Opened, awaited: Collection[str], message: str) -> bool:
 @bp.get("/<uuid:case_id>/<any(modifier, annuler, abandonner):what>", endpoint="confirm")
 def confirm(case_id: uuid.UUID, what: str) -> ResponseReturnValue:
     """Says what will happen before it does."""
-    opened = _load(case_id)
+    opened = load(case_id)
     if opened is None:
         return sign_in_required()
     if what == "annuler" and opened.case.status == "brouillon":
@@ -341,7 +352,7 @@ def confirm(case_id: uuid.UUID, what: str) -> ResponseReturnValue:
 @bp.post("/<uuid:case_id>/<any(modifier, annuler):what>", endpoint="message")
 def message(case_id: uuid.UUID, what: str) -> ResponseReturnValue:
     """« Modifier » reopens the form as a draft, « Annuler » ends the demande; only while nobody took it in charge."""
-    opened = _load(case_id, lock=True)
+    opened = load(case_id, lock=True)
     if opened is None:
         return sign_in_required()
     try:
@@ -358,7 +369,7 @@ def message(case_id: uuid.UUID, what: str) -> ResponseReturnValue:
 @bp.post("/<uuid:case_id>/abandonner", endpoint="abandon")
 def delete_draft(case_id: uuid.UUID) -> ResponseReturnValue:
     """Deletes a draft for good; one that was sent before is cancelled, and stays in « Mes demandes »."""
-    opened = _load(case_id, lock=True)
+    opened = load(case_id, lock=True)
     if opened is None:
         return sign_in_required()
     try:
@@ -377,7 +388,7 @@ def delete_draft(case_id: uuid.UUID) -> ResponseReturnValue:
 def receipt(case_id: uuid.UUID) -> ResponseReturnValue:
     """The acknowledgement of receipt, as a tagged PDF (R-01), made once the transaction is closed."""
     with transaction(read_only=True) as session:
-        opened = _load(case_id)
+        opened = load(case_id)
         if opened is None:
             return sign_in_required()
         reference, content = opened.case.reference, acknowledgement_of(session, opened.case)

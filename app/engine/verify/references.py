@@ -16,6 +16,7 @@ def check_references(graph: Graph, folder: Folder, catalogue: Catalogue, report:
     for node in graph.nodes.values():
         if node.kind in HUMAN_TASKS:
             _check_form(node, folder, used, report)
+            _check_overview(node, catalogue.operations, report)
         elif node.kind == "serviceTask":
             _check_service(node, catalogue.operations, report)
         elif node.kind == "businessRuleTask":
@@ -46,6 +47,17 @@ def _check_form(node: Node, folder: Folder, used: set[str], report: Report) -> N
             node,
             "La famille n’a rien à remplir à cette étape.",
             "Ajoutez la propriété « form », ou confiez l’étape à un agent.",
+        )
+
+
+def _check_overview(node: Node, operations: Mapping[str, OperationFacts], report: Report) -> None:
+    """``apercu`` names what foresees the demande on the page that checks before sending."""
+    name = node.properties.get("apercu")
+    if name and (name not in operations or "apercu" not in operations[name].results):
+        report.error(
+            node,
+            f"L’opération « {name} » ne donne pas d’aperçu.",
+            "Choisissez une opération dont le résultat contient « apercu », ou retirez la propriété « apercu ».",
         )
 
 

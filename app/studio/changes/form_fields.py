@@ -54,6 +54,7 @@ _PLAIN: Mapping[str, str] = {
     "min_count": "le nombre minimal de choix",
     "max_count": "le nombre maximal de choix",
     "structure_kind": "le genre de structure",
+    "offer": "ce qui est proposé",
     "piece_type": "le type de pièce",
     "min_rows": "le nombre minimal de lignes",
     "max_rows": "le nombre maximal de lignes",

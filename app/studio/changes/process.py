@@ -51,6 +51,7 @@ _PROPERTIES: Mapping[str, str] = {
     "echeance": "l’échéance",
     "champs": "la liste des champs rouverts",
     "aide": "le texte d’aide",
+    "apercu": "l’aperçu montré avant l’envoi",
 }
 _ATTRIBUTES: Mapping[str, str] = {
     "script": "le calcul",

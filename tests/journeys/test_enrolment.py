@@ -1,0 +1,74 @@
+"""Enrolling on a phone, without JavaScript: what it will give is read before it is sent, and the planning shows it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.journeys.audit import audit
+from tests.journeys.commune import Commune
+from tests.journeys.deeds import monday
+from tests.journeys.people import DESK, Somebody, somebody
+
+
+def choose_an_activity(parent: Somebody, child: str, activity: str) -> list[str]:
+    """The first step; the faults of its pages."""
+    parent.go("/demandes/nouvelle/inscription-periscolaire?autre=1")
+    faults = audit(parent.page, "inscription-enfant")
+    parent.tick(child)
+    parent.press("Continuer")
+    faults += audit(parent.page, "inscription-activite")
+    parent.tick(activity)
+    parent.press("Continuer")
+    return faults
+
+
+def fill_a_week(parent: Somebody, *days: str) -> None:
+    first = monday(3)
+    parent.fill("Premier jour", first.isoformat())
+    parent.fill("Dernier jour", (first + timedelta(days=40)).isoformat())
+    parent.tick("Toutes les semaines")
+    for day in ("Lundi", "Mardi", "Jeudi", "Vendredi"):
+        if parent.page.get_by_label(day, exact=True).count():
+            parent.page.get_by_label(day, exact=True).set_checked(day in days)
+    parent.press("Continuer")
+    parent.tick("J’ai lu le règlement")
+    parent.press("Continuer")
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with javascript", "without"])
+def test_a_parent_enrols_and_sees_her_days_in_the_planning(
+    commune: Commune, browser: Browser, *, javascript: bool
+) -> None:
+    child, activity = ("Léna", "Accueil du soir, avec goûter") if javascript else ("Léna", "Accueil du matin")
+    with somebody(browser, commune.address, javascript=javascript) as parent:
+        parent.become("julie-fontaine")
+        faults = choose_an_activity(parent, child, activity)
+        faults += audit(parent.page, "inscription-semaine")
+        fill_a_week(parent, "Lundi", "Jeudi")
+        expect(parent.title).to_have_text("Vérifiez votre demande")
+        parent.sees("ce que donnera votre demande")
+        parent.sees("Total")
+        faults += audit(parent.page, "inscription-verification")
+        parent.press("Enregistrer la demande")
+        parent.sees("Votre demande est enregistrée")
+        parent.sees("Léna est inscrit(e)")
+        assert not faults, "\n".join(faults)
+
+
+def test_an_agent_reads_what_would_be_booked_and_accepts(commune: Commune, browser: Browser) -> None:
+    with somebody(browser, commune.address, size=DESK) as agent:
+        agent.become("gestionnaire")
+        agent.go("/agent/taches?q=Hugo")
+        agent.page.get_by_role("link", name="Mercredi, matin et repas").first.click()
+        agent.press("Prendre en charge")
+        agent.sees("Hugo Fontaine – Mercredi, matin et repas")
+        agent.sees("Il manque")
+        faults = audit(agent.page, "inscription-agent")
+        agent.tick("Accepter")
+        agent.press("Enregistrer la décision")
+        agent.sees("Attestation d’assurance scolaire")
+        agent.sees("Acceptez d’abord la pièce")
+        assert not faults, "\n".join(faults)
