@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from app.agenda.absent_bookings import excuse_days
 from app.agenda.operations import Declaration, cancel_absence, record_absence
 from app.db import Json
+from app.documents.tasks import received_at
 from app.engine.operations import Call, registry
 from app.errors import Refused
 from app.families.queries import agreement_needed, children_for
 from app.families.rights import Action
+from app.policy import SYSTEM
 
 
 def _doc(text: str) -> Mapping[str, str]:
@@ -65,3 +68,31 @@ class NoParams:
 def cancel(call: Call, _params: NoParams) -> None:
     """The child is expected again. Harmless when nothing was noted."""
     cancel_absence(call.session, call.actor, call.case.id)
+
+
+@dataclass(frozen=True)
+class ExcuseParams:
+    enfant: uuid.UUID | None = field(default=None, metadata=_doc("L’enfant absent"))
+    debut: date | None = field(default=None, metadata=_doc("Le premier jour que le certificat couvre"))
+    fin: date | None = field(default=None, metadata=_doc("Le dernier jour que le certificat couvre"))
+    documents: list[str] | None = field(
+        default=None, metadata=_doc("Le certificat ; sans lui, aucun jour n’est excusé")
+    )
+
+
+@registry.operation(
+    "absence.excuser",
+    "Excuser les jours que justifie un certificat, selon le règlement de chaque activité",
+    ExcuseParams,
+    results=("jours_excuses", "jours_factures"),
+)
+def excuse(call: Call, params: ExcuseParams) -> Mapping[str, Json]:
+    """Counts from the instant when the certificate came, whenever an agent accepts it (R-32, R-41). Harmless without a
+    certificate, a child or days, and when nothing was billed."""
+    arrived = received_at(call.session, call.case, params.documents or [])
+    cards = children_for(call.session, call.case.owner_id, call.case.household_id, Action.KNOW)
+    known = params.enfant in {card.id for card in cards}
+    if arrived is None or params.enfant is None or not known or params.debut is None or params.fin is None:
+        return {"jours_excuses": 0, "jours_factures": 0}
+    excused, billed = excuse_days(call.session, SYSTEM, params.enfant, params.debut, params.fin, arrived)
+    return {"jours_excuses": excused, "jours_factures": billed}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
@@ -161,6 +161,14 @@ def claim(call: Call, params: ClaimParams) -> Mapping[str, Json]:
         case_id=call.case.id,
     )
     return {"reclamation_id": str(request.id)}
+
+
+def received_at(session: Session, facts: CaseFacts, ids: Sequence[str]) -> datetime | None:
+    """When the first of these pieces came, those refused or taken back left out; ``None`` when there is none."""
+    found = [
+        document for document, _ in _documents(session, facts, ids) if document.state not in ("invalide", "retire")
+    ]
+    return min((document.uploaded_at for document in found), default=None)
 
 
 def _documents(session: Session, facts: CaseFacts, ids: Sequence[str]) -> list[tuple[Document, PieceType]]:

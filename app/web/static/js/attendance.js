@@ -7,7 +7,8 @@
   const $ = (selector, from = root) => from.querySelector(selector);
   const all = (selector, from = root) => [...from.querySelectorAll(selector)];
   const { who, send, worker, scope, activity, day } = root.dataset;
-  const DAYS_KEPT = 8 * 24 * 3600 * 1000;
+  const DAY = 24 * 3600 * 1000;
+  const KEPT = 8 * DAY;
   const BATCH = 100;
   const AGAIN = 15000;
 
@@ -34,7 +35,7 @@
   const remove = (store, id) => within(store, "readwrite", (held) => held.delete(id));
   async function mine(store) {
     const rows = await within(store, "readonly", (held) => held.getAll());
-    const old = rows.filter((row) => Date.now() - row.at > DAYS_KEPT);
+    const old = rows.filter((row) => Date.now() - row.at > KEPT);
     for (const row of old) await remove(store, row.id);
     return rows.filter((row) => row.who === who && !old.includes(row)).sort((one, other) => one.at - other.at || one.n - other.n);
   }
@@ -180,7 +181,7 @@
     if (one.activity !== activity || one.day !== day) return;
     const later = (await mine("marks")).some((each) => each.child === one.child && each.activity === activity && each.day === day);
     for (const field of all("input[name=vu]", line(one.child) || root)) if (line(one.child)) field.value = said.token;
-    if (!later && said.state) paint(one.child, ofState(said.state, said.outcome === "conflict" ? said.kind : one.kind), { left: one.left });
+    if (!later) paint(one.child, ofState(said.state || "", said.outcome === "conflict" ? said.kind : one.kind), { left: one.left });
   }
 
   root.addEventListener("submit", (event) => {
@@ -220,6 +221,11 @@
     if (localStorage.getItem("presences-qui") !== who) {
       await caches.delete("presences-pages"); // somebody else's
       localStorage.setItem("presences-qui", who);
+    }
+    const pages = await caches.open("presences-pages");
+    for (const old of await pages.keys()) {
+      const at = Number((await pages.match(old))?.headers.get("X-Kept-At"));
+      if (Date.now() - at > DAY) await pages.delete(old);
     }
     const controlled = Boolean(navigator.serviceWorker.controller);
     await navigator.serviceWorker.register(worker, { scope });
