@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -30,7 +30,7 @@ from app.agenda.attendance import (
 from app.agenda.days import moment_text
 from app.agenda.judging import Change, Held, SessionKey
 from app.agenda.loading import counted, enrolled, living, lock_sessions, payer
-from app.agenda.models import AttendanceMark, Booking, BookingEvent
+from app.agenda.models import AttendanceMark, BookingEvent
 from app.agenda.prices import price_unbooked
 from app.agenda.states import STATES
 from app.agenda.writing import Act, new_act, write
@@ -321,12 +321,27 @@ def _name(session: Session, account_id: uuid.UUID | None) -> str:
     return f"{row.first_name} {row.last_name}" if row.kind == "agent" else "La famille"
 
 
-def departures(session: Session, activity_id: uuid.UUID, day: date) -> Mapping[uuid.UUID, AttendanceMark]:
+@dataclass(frozen=True)
+class LastMark:
+    """The last mark of a booking: who made it, and when it came."""
+
+    kind: str
+    left_at: str
+    minutes: int
+    at: datetime
+    by: str
+
+
+def last_marks(session: Session, activity_id: uuid.UUID, day: date) -> dict[uuid.UUID | None, LastMark]:
     """The last mark of each booking of an activity and day. One statement on an index."""
-    query = select(AttendanceMark).join(Booking, Booking.id == AttendanceMark.booking_id)
-    query = query.where(
-        AttendanceMark.activity_id == activity_id, AttendanceMark.day == day, AttendanceMark.outcome == "done"
+    query = (
+        select(AttendanceMark, Account.first_name, Account.last_name)
+        .outerjoin(Account, Account.id == AttendanceMark.by_id)
+        .where(AttendanceMark.activity_id == activity_id, AttendanceMark.day == day, AttendanceMark.outcome == "done")
+        .order_by(AttendanceMark.received_at)
     )
-    return {
-        row.booking_id: row for row in session.scalars(query.order_by(AttendanceMark.received_at)) if row.booking_id
-    }
+    found = {}
+    for row, first, last in session.execute(query):
+        by = f"{first} {last}" if first else ""
+        found[row.booking_id] = LastMark(row.kind, row.left_at, row.minutes, row.received_at, by)
+    return found

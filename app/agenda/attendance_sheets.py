@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from app import clock, journal
 from app.agenda.activities import Agenda, Regulated, agendas, read_regulated
 from app.agenda.attendance import ALREADY_THERE, AT_THE_DOOR, COLLECTED_FROM, departure_words, shown
-from app.agenda.attendance_marks import departures, token_of
-from app.agenda.models import Absence, AbsenceSlot, AttendanceMark, Booking, Enrolment
+from app.agenda.attendance_marks import LastMark, last_marks, token_of
+from app.agenda.models import Absence, AbsenceSlot, Booking, Enrolment
 from app.agenda.states import ABSENT, STATES
 from app.agenda.vocabulary import REASONS
 from app.errors import NotFound
@@ -68,6 +68,8 @@ class Line:
     minutes: int
     absence: str
     noted_at: datetime | None
+    marked_by: str
+    marked_at: datetime | None
     meal: Meal | None
     persons: tuple[PickupCard, ...] = ()
     blocked: tuple[PickupCard, ...] = ()
@@ -175,7 +177,7 @@ def sheet(session: Session, actor: Actor, activity_id: uuid.UUID, day: date) -> 
     rows = _bookings(session, activity.id, day)
     children = [row.child_id for row in rows]
     names = structure_names(session)
-    marks = departures(session, activity.id, day)
+    marks = last_marks(session, activity.id, day)
     said = _announced(session, activity.id, day)
     meals = _meals(session, actor, activity, day, children)
     collects = activity.card.ends_at >= COLLECTED_FROM
@@ -198,7 +200,7 @@ def _line(
     row: BookingRow,
     day: date,
     names: Mapping[uuid.UUID, str],
-    last: AttendanceMark | None,
+    last: LastMark | None,
     said: Announced | None,
     meal: Meal | None,
 ) -> Line:
@@ -217,6 +219,8 @@ def _line(
         minutes=left.minutes if left is not None else 0,
         absence=said.reason if said is not None and row.state in ABSENT else "",
         noted_at=said.noted_at if said is not None else None,
+        marked_by=last.by if last is not None and last.kind != "expected" else "",
+        marked_at=last.at if last is not None and last.kind != "expected" else None,
         meal=meal,
     )
 

@@ -96,6 +96,7 @@ def test_a_sheet_is_marked_by_ordinary_forms(door: Door) -> None:
     assert door.states == [("11-23", "present")]
     with door.database.transaction(read_only=True) as session:
         assert len(session.scalars(select(AttendanceMark)).all()) == 1
+    assert "par Yves Caron" in yves.get(door.path()).text
     assert 'data-total="present">1<' in yves.get(door.path()).text
 
 

@@ -56,6 +56,7 @@
     const slot = $("[data-state]", row);
     const tag = template(marked);
     if (marked === "left") $("[data-words]", tag).textContent = `Parti à ${left.replace(":", " h ")}`;
+    $(".door__by", row)?.remove(); // it said who had noted before
     slot.replaceChildren(tag, ...(pending ? [template("pending")] : []));
     for (const button of all("button[name=marque][aria-pressed]", row)) {
       const on = button.value === marked || (button.value !== "absent" && (marked === "left" || marked === "present"));
