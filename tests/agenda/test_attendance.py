@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -23,6 +24,7 @@ from app.agenda.prices import due, price_unbooked, read_tariff
 from app.agenda.regulating import enrol
 from app.agenda.states import ABSENT, STATES
 from app.clock import FrozenClock
+from app.db import Database
 from app.errors import Forbidden, NotFound, Refused
 from app.families.consents import Health, set_health
 from app.families.pickup import Named, block_person
@@ -376,3 +378,59 @@ def test_who_is_enrolled_and_not_expected_is_at_hand(
         home = each.household.id
         enrol(session, SYSTEM, child_id=each.child.id, activity_id=valbrise.id("CANT"), household_id=home, **year)
     assert [name for _, name in page(session, agent, valbrise).others] == ["Autre Enfant0"]
+
+
+# -- several at once -------------------------------------------------------------------------------------------------
+
+
+def test_who_saw_a_child_leave_is_not_contradicted(
+    session: Session, valbrise: Valbrise, family: Family, agent: Actor
+) -> None:
+    other = agent_of(session, "Sophie", "gestionnaire")
+    seen = page(session, agent, valbrise).lines[0].token
+    assert say(session, other, valbrise, family, "left", left_at="13:40").outcome == "done"
+    assert say(session, agent, valbrise, family, "present", seen=seen).outcome == "same"
+    told = say(session, agent, valbrise, family, "left", seen=seen, left_at="13:55")
+    assert told.outcome == "conflict"
+    assert "Parti à 13\u00a0h\u00a040" in told.words
+    assert page(session, agent, valbrise).lines[0].left_at == "13:40"
+
+
+def test_a_tablet_whose_clock_is_wrong_does_not_date_its_marks(
+    session: Session, valbrise: Valbrise, family: Family, agent: Actor
+) -> None:
+    token = page(session, agent, valbrise).lines[0].token
+    hours = {timedelta(hours=-5): True, timedelta(days=-4): False, timedelta(hours=1): False}
+    for late, believed in hours.items():
+        made = LUNCH + late
+        one = Mark(uuid.uuid4(), valbrise.id("CANT"), MONDAY, family.child.id, "present", token, made_at=made)
+        mark(session, agent, one)
+        row = session.get_one(AttendanceMark, one.id)
+        assert (row.made_at, row.received_at) == (made if believed else LUNCH, LUNCH)
+
+
+def test_one_sheet_sent_by_several_requests_at_once_is_written_once(database: Database, clock: FrozenClock) -> None:
+    clock.set(EARLY)
+    with database.transaction() as session:
+        valbrise = make_valbrise(session)
+        families = [make_family(session, name) for name in ("Aubry", "Barre", "Colin")]
+        for each in families:
+            ask(session, each, valbrise.id("CANT"), MONDAY)
+    clock.set(LUNCH)
+    with database.transaction() as session:
+        agent = agent_of(session, "Yves", "gestionnaire")
+        lines = page(session, agent, valbrise).lines
+        canteen = valbrise.id("CANT")
+    marks = [Mark(uuid.uuid4(), canteen, MONDAY, line.child_id, "present", line.token) for line in lines]
+
+    def send(turn: int) -> list[str]:
+        with database.transaction() as session:
+            return [told.outcome for told in mark_all(session, agent, marks[::-1] if turn % 2 else marks)]
+
+    with ThreadPoolExecutor(6) as together:
+        told = [outcome for outcomes in together.map(send, range(6)) for outcome in outcomes]
+    assert sorted(told) == ["done"] * 3 + ["same"] * 15
+    with database.transaction() as session:
+        assert rows(session) == 3
+        assert [each for _, each in stored(session)] == ["present"] * 3
+        assert is_sound(session)

@@ -187,3 +187,61 @@ def test_lists_are_taken_away_and_the_journal_knows_it(door: Door) -> None:
     with door.database.transaction(read_only=True) as session:
         query = select(func.count()).where(JournalEntry.action == "attendance.exported")
         assert session.scalar(query) == 3
+
+
+# -- what a tablet asks and sends ------------------------------------------------------------------------------------
+
+
+def sent(door: Door, page: str, **changes: object) -> dict[str, object]:
+    """A mark as the script of the page sends it."""
+    found = fields(page)
+    one = {"id": str(uuid.uuid4()), "activity": str(door.valbrise.id("CANT")), "day": MONDAY.isoformat()}
+    return one | {"child": found["enfant"], "kind": "present", "seen": found["vu"], "left": "", "at": None} | changes
+
+
+def test_marks_that_waited_are_answered_one_by_one(door: Door) -> None:
+    yves = door.agent("restauration", door.valbrise.canteen.id)
+    page = yves.get(door.path()).text
+    good = sent(door, page, at="2026-11-23T10:50:00.000Z")
+    elsewhere = sent(door, page, activity=str(door.valbrise.id("SOIR1")))
+    for outcome in ("done", "same"):
+        answer = yves.post("/agent/presences/envoi", json={"marks": [good, elsewhere]})
+        told = answer.get_json()["told"]
+        assert [one["outcome"] for one in told] == [outcome, "refused"]
+        assert told[0]["state"] == "present"
+        assert told[1]["words"]
+    assert door.states == [("11-23", "present")]
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, [], {}, {"marks": 3}, {"marks": ["x"]}, {"marks": [{"id": []}]}, {"marks": [{"id": "1"}]}]
+)
+def test_what_no_page_sends_is_refused(door: Door, wrong: object) -> None:
+    assert door.agent("restauration").post("/agent/presences/envoi", json=wrong).status_code == 422
+
+
+@pytest.mark.parametrize("key", ["day", "at", "child", "activity", "left", "seen", "kind"])
+def test_an_odd_value_never_breaks_anything(door: Door, key: str) -> None:
+    yves = door.agent("restauration")
+    page = yves.get(door.path()).text
+    for odd in (5, "\x00", "é" * 300, ["a"], {"b": 1}):
+        answer = yves.post("/agent/presences/envoi", json={"marks": [sent(door, page, kind="left") | {key: odd}]})
+        assert answer.status_code in (200, 422)
+    assert door.states == [("11-23", "booked")]
+
+
+def test_a_tablet_that_is_not_signed_in_is_told_so(door: Door) -> None:
+    app = create_app(settings_for(str(door.database.engine.url), door.folder), door.database)
+    app.config["WTF_CSRF_ENABLED"] = False
+    asked = {"Accept": "application/json", "X-Requested-With": "fetch"}
+    assert app.test_client().post("/agent/presences/envoi", json={"marks": []}, headers=asked).status_code == 401
+
+
+def test_the_page_can_be_installed_and_its_worker_reaches_no_further(door: Door) -> None:
+    yves = door.agent("restauration")
+    worker = yves.get("/agent/presences/hors-ligne")
+    assert worker.mimetype == "text/javascript"
+    assert worker.headers["Service-Worker-Allowed"] == "/agent/presences"
+    told = yves.get("/agent/presences/application.webmanifest").get_json(force=True)
+    assert (told["scope"], told["start_url"], told["display"]) == (*["/agent/presences"] * 2, "standalone")
+    assert yves.get(told["icons"][0]["src"]).status_code == 200
