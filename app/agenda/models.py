@@ -257,3 +257,16 @@ class AbsenceSlot(Base):
     child_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("children.id"), index=True)
     structure_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("structures.id"))
     noted_at: Mapped[datetime]
+
+
+class CalendarFeed(Base):
+    """The secret link by which a calendar reads the bookings of an adult's household; a new one takes its place.
+
+    ``fingerprint`` is the SHA-256 of the secret, which is shown once and kept nowhere.
+    """
+
+    __tablename__ = "calendar_feeds"
+
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]

@@ -9,7 +9,15 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app import clock
-from app.agenda import views_admin, views_attendance, views_booking, views_family, views_group, views_regulation
+from app.agenda import (
+    views_admin,
+    views_attendance,
+    views_booking,
+    views_family,
+    views_feed,
+    views_group,
+    views_regulation,
+)
 from app.agenda import views_export as views_export  # adds its routes to those of attendance
 from app.agenda import views_offline as views_offline  # adds its routes to those of attendance
 from app.agenda.queries import absences_on, readable_structures
@@ -33,6 +41,8 @@ def blueprints(_settings: Settings) -> list[Blueprint]:
         views_attendance.bp,
         views_booking.bp,
         views_family.bp,
+        views_feed.bp,
+        views_feed.public,
         views_group.bp,
         views_regulation.bp,
     ]

@@ -35,6 +35,7 @@ OFTEN = {
 USUALLY = 2
 #: Answers that are not pages.
 FILES = {
+    "agenda_feed.read",
     "asset",
     "attendance_agent.manifest",
     "attendance_agent.worker",

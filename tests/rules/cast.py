@@ -28,6 +28,7 @@ from app.accounts.models import Account, GrantRow, LoginSession, Token
 from app.accounts.operations import open_account
 from app.accounts.sealing import link_token
 from app.agenda.closing import close_days
+from app.agenda.feeds import create_feed
 from app.agenda.models import Activity
 from app.cases.holding import hold
 from app.cases.opening import open_case
@@ -404,6 +405,7 @@ def _draft_of_a_procedure(database: Database, cast: Cast) -> None:
 
 
 def _links(session: Session, cast: Cast) -> None:
+    cast.links["feed"] = create_feed(session, Actor("parent", cast.accounts["owner"], "Séraphine"))
     purposes = {
         tokens.CHOOSE_PASSWORD: {},
         tokens.UNLOCK: {},

@@ -163,6 +163,7 @@ BY_NAME: dict[str, str] = {
 #: Routes about a step that waits for the family, or a draft: another demande than the one that agents see.
 FAMILY_STEPS = frozenset(f"cases_family.{name}" for name in ("step", "step_post", "autosave", "questions"))
 LINKS = {
+    "agenda_feed.read": "feed",
     "cases_activation": "activation",
     "accounts_links.choose_password": "choose-password",
     "accounts_links.save_password": "choose-password",

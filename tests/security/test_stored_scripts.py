@@ -183,6 +183,7 @@ CODES = frozenset(
             "authorisations",
             "child_vaccinations",
             "booking_events",
+            "calendar_feeds",
             "drafts",
             "enrolments",
             "previews",
