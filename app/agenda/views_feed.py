@@ -9,9 +9,9 @@ from werkzeug.exceptions import TooManyRequests
 from app.agenda.feeds import create_feed, events_of, feed_since, holder_of, may_read_now, revoke_feed
 from app.agenda.icalendar import calendar_text
 from app.errors import Refused
-from app.web.guards import blueprint, writes
+from app.web.guards import blueprint, without_transaction
 from app.web.identity import current_actor
-from app.web.requests import db, portal
+from app.web.requests import db, portal, transaction
 
 bp = blueprint("agenda_calendar", __name__, audience="family", url_prefix="/planning/calendrier")
 public = blueprint("agenda_feed", __name__, audience="public", url_prefix="/calendrier")
@@ -44,13 +44,21 @@ def change() -> ResponseReturnValue:
 
 
 @public.get("/<raw>.ics")
-@writes
+@without_transaction
 def read(raw: str) -> ResponseReturnValue:
-    """The file, for whoever holds the link. Sixty readings an hour; a calendar that has it already gets 304."""
-    account_id = holder_of(db(), raw)
-    if not may_read_now(db(), portal().settings.secret_key, account_id):
+    """The file, for whoever holds the link. Sixty readings an hour; a calendar that has it already gets 304.
+
+    An address that is none only reads; the counter is written for a link that exists.
+    """
+    with transaction(read_only=True) as session:
+        account_id = holder_of(session, raw)
+    with transaction() as session:
+        found = (
+            events_of(session, account_id) if may_read_now(session, portal().settings.secret_key, account_id) else None
+        )
+    if found is None:
         raise TooManyRequests(retry_after=3600)
-    answer: Response = make_response(calendar_text("Planning des enfants", events_of(db(), account_id)))
+    answer: Response = make_response(calendar_text("Planning des enfants", found))
     answer.headers["Content-Type"] = "text/calendar; charset=utf-8"
     answer.headers["Content-Disposition"] = 'inline; filename="planning.ics"'
     answer.headers["Cache-Control"] = f"private, max-age={FRESH}"
