@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 from tests.journeys.audit import audit
 from tests.journeys.commune import Commune
 from tests.journeys.deeds import monday
-from tests.journeys.people import DESK, Somebody, somebody
+from tests.journeys.people import Somebody, somebody
 
 
 def choose_an_activity(parent: Somebody, child: str, activity: str) -> list[str]:
@@ -55,20 +55,4 @@ def test_a_parent_enrols_and_sees_her_days_in_the_planning(
         parent.press("Enregistrer la demande")
         parent.sees("Votre demande est enregistrée")
         parent.sees("Léna est inscrit(e)")
-        assert not faults, "\n".join(faults)
-
-
-def test_an_agent_reads_what_would_be_booked_and_accepts(commune: Commune, browser: Browser) -> None:
-    with somebody(browser, commune.address, size=DESK) as agent:
-        agent.become("gestionnaire")
-        agent.go("/agent/taches?q=Hugo")
-        agent.page.get_by_role("link", name="Mercredi, matin et repas").first.click()
-        agent.press("Prendre en charge")
-        agent.sees("Hugo Fontaine – Mercredi, matin et repas")
-        agent.sees("Il manque")
-        faults = audit(agent.page, "inscription-agent")
-        agent.tick("Accepter")
-        agent.press("Enregistrer la décision")
-        agent.sees("Attestation d’assurance scolaire")
-        agent.sees("Acceptez d’abord la pièce")
         assert not faults, "\n".join(faults)
