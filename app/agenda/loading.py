@@ -121,8 +121,13 @@ def facts(session: Session, who: Asker, wishes: Sequence[Wish], now: datetime, *
         bookings=standing,
         places=counted(session, keys, arrivals),
         homes={} if who.at_desk else custody_homes(session, child_ids),
-        hours={each.id: Hours(each.card.label, each.card.starts_at, each.card.ends_at) for each in held},
+        hours=hours_of(held),
     )
+
+
+def hours_of(activities: Iterable[Regulated]) -> dict[uuid.UUID, Hours]:
+    """When each begins and ends."""
+    return {each.id: Hours(each.card.label, each.card.starts_at, each.card.ends_at) for each in activities}
 
 
 def _kids(session: Session, child_ids: Sequence[uuid.UUID], *, lock: bool) -> dict[uuid.UUID, Kid]:

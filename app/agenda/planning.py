@@ -19,12 +19,13 @@ from app import clock
 from app.agenda.activities import KEPT_REGULATED, Group, Regulated, agendas
 from app.agenda.calendars import ONE_DAY
 from app.agenda.days import ActivityCard, moment_text
-from app.agenda.judging import FURTHEST, limit_of
-from app.agenda.loading import asker, enrolled, missing_labels, payer
+from app.agenda.judging import FURTHEST, THERE, limit_of
+from app.agenda.loading import Asker, asker, enrolled, hours_of, missing_labels, payer
 from app.agenda.models import Booking, SessionDay
 from app.agenda.prices import price_of
 from app.agenda.states import STATES
 from app.errors import NotFound, Refused
+from app.families.custody_calendars import custody_homes
 from app.families.queries import NO_CHILD, ChildCard
 from app.families.rights import Action, Right
 from app.policy import Actor
@@ -40,9 +41,9 @@ class Cell:
     """A child, an activity and a day.
 
     ``kind``: a booking of this household (*mine*, in ``state``), of the other parent, or no booking: *free*,
-    *full* (the waiting list), *late*, *closed* (``why`` is the code), *barred* (age, enrolment, piece), *none* (no
-    activity on that weekday). ``letter`` is never alone: ``words`` say the same. ``limit`` is until when one may book,
-    or cancel what is booked; ``limit_words`` say it. ``may_add`` and ``may_remove`` foresee ``save_wishes``.
+    *full* (the waiting list), *late*, *closed* (``why`` is the code), *barred* (age, enrolment, custody, piece, hours),
+    *none* (no activity on that weekday). ``letter`` is never alone: ``words`` say the same. ``limit`` is until when one
+    may book, or cancel what is booked; ``limit_words`` say it. ``may_add`` and ``may_remove`` foresee ``save_wishes``.
     """
 
     child_id: uuid.UUID
@@ -112,15 +113,14 @@ def planning(
         cards = [card for card in cards if card.id in child_ids]
         if len(cards) < len(set(child_ids)):
             raise NotFound(NO_CHILD)
-    return _Page(session, who.household_id, cards, first, last).made() if cards else []
+    return _Page(session, who, cards, first, last).made() if cards else []
 
 
 class _Page:
     """What is read once, and what is asked of it for each cell."""
 
-    def __init__(
-        self, session: Session, household_id: uuid.UUID, cards: Sequence[ChildCard], first: date, last: date
-    ) -> None:
+    def __init__(self, session: Session, who: Asker, cards: Sequence[ChildCard], first: date, last: date) -> None:
+        household_id = who.household_id
         self.now, self.household_id, self.cards = clock.now(), household_id, cards
         self.today = clock.in_paris(self.now).date()
         self.days = [first + ONE_DAY * n for n in range((last - first).days + 1)]
@@ -131,6 +131,12 @@ class _Page:
         self.held = _held(session, self.activities, first, last)
         self.enrolled = enrolled(session, ids, household_id)
         self.missing = missing_labels(session, household_id, ids, self.activities, self.today)
+        self.homes = {} if who.at_desk else custody_homes(session, ids)
+        self.hours = hours_of(self.activities)
+        self.there: dict[tuple[uuid.UUID, date], list[_Row]] = {}
+        for row in self.rows.values():
+            if row.state in THERE:
+                self.there.setdefault((row.child_id, row.day), []).append(row)
         self.qf, self.resident = payer(session, household_id)
         self.why_closed = cache(lambda activity_id, day: self.agendas[activity_id].why_closed(day))
         self.limit = cache(lambda activity_id, day, kind: limit_of(self.agendas[activity_id], day, kind))
@@ -220,6 +226,8 @@ class _Page:
             begins <= day <= ends for begins, ends in self.enrolled.get((card.id, activity.id), ())
         ):
             return Cell(*key, "barred", "–", "Pas d’inscription à cette activité ce jour-là", why="enrolment")
+        if card.id in self.homes and self.homes[card.id].on(day) not in (None, self.household_id):
+            return Cell(*key, "barred", "–", "Dans son autre foyer, d’après le calendrier de garde", why="custody")
         limit = self.limit(activity.id, day, "book")
         if limit is None or limit <= self.now or day - self.today > FURTHEST:
             told = f"Hors délai depuis le {moment_text(limit)}" if limit is not None else "Hors délai"
@@ -228,7 +236,24 @@ class _Page:
             return Cell(*key, "barred", "–", f"Il manque\u00a0: {', '.join(labels)}", why="piece", limit=limit)
         return self._free(card, activity, day, group, limit)
 
+    def _meeting(self, card: ChildCard, activity: Regulated, day: date) -> _Row | None:
+        """What the child is booked for at that hour; the other parent's first, which cannot be left here."""
+        mine = self.hours[activity.id]
+        met = [
+            row
+            for row in self.there.get((card.id, day), ())
+            if row.activity_id != activity.id
+            and row.activity_id in self.hours
+            and self.hours[row.activity_id].meets(mine)
+        ]
+        return min(met, key=lambda row: row.household_id == self.household_id, default=None)
+
     def _free(self, card: ChildCard, activity: Regulated, day: date, group: Group, limit: datetime) -> Cell:
+        key = card.id, activity.id, day
+        met = self._meeting(card, activity, day)
+        if met is not None and met.household_id != self.household_id:
+            words = "À cette heure-là, déjà réservé par l’autre parent"
+            return Cell(*key, "barred", "–", words, why="hours", limit=limit)
         held, waiting = self.held.get((activity.id, day, group.id), (0, 0))
         full = group.capacity is not None and (held >= group.capacity or waiting > 0)
         may = card.may(Action.BOOK)
@@ -236,10 +261,11 @@ class _Page:
         price = price_of(activity.regulation.tariff, self.qf, resident=self.resident).cents
         if full:
             words = "Complet\u00a0: liste d’attente"
-            return Cell(card.id, activity.id, day, "full", "C", words, limit=limit, limit_words=told, may_add=may)
-        return Cell(
-            card.id, activity.id, day, "free", "", "Libre", limit=limit, limit_words=told, cents=price, may_add=may
+            return Cell(*key, "full", "C", words, limit=limit, limit_words=told, may_add=may)
+        words = (
+            f"Libre si vous décochez «\u00a0{self.hours[met.activity_id].label}\u00a0»" if met is not None else "Libre"
         )
+        return Cell(*key, "free", "", words, limit=limit, limit_words=told, cents=price, may_add=may)
 
 
 def _until(word: str, limit: datetime | None, now: datetime, *, begun: bool) -> str:

@@ -22,6 +22,7 @@ from app.agenda.loading import asker
 from app.agenda.models import Booking, BookingEvent, Enrolment
 from app.agenda.operations import save_activity
 from app.agenda.patterns import WeekPattern
+from app.agenda.planning import Cell, planning
 from app.agenda.regulating import GroupRule, regulate
 from app.agenda.wishes import Wish
 from app.db import Database
@@ -30,7 +31,7 @@ from app.errors import Refused
 from app.families.custody_calendars import Rhythm, set_custody
 from app.families.queries import ChildCard, children_of
 from app.families.weeks import Weeks
-from app.policy import SYSTEM
+from app.policy import SYSTEM, Actor
 from tests.agenda.bookings_of import Family, Valbrise, make_family, make_valbrise, rules
 from tests.conftest import settings_for
 from tests.families.people import Separated, make_agent, make_separated
@@ -230,6 +231,12 @@ def test_the_parent_of_the_other_home_hears_of_it(session: Session, valbrise: Va
     assert [mail.to for mail in by_demande] == [father], "her demande tells the mother"
 
 
+def cell(session: Session, actor: Actor, wish: Wish, household_id: uuid.UUID | None = None) -> Cell:
+    """What the planning shows where the wish is."""
+    [child] = planning(session, actor, [wish.child_id], wish.day, wish.day, household_id=household_id)
+    return next(line.cells[0] for line in child.lines if line.activity.id == wish.activity_id)
+
+
 def give_weeks(session: Session, pair: Separated) -> None:
     """Even weeks with the mother."""
     set_custody(session, SYSTEM, pair.child.id, Rhythm("parity", first=pair.mother.household_id), source="Jugement")
@@ -240,6 +247,8 @@ def test_each_parent_books_the_days_that_custody_gives_him(session: Session, val
     give_weeks(session, pair)
     days = (date(2026, 12, 2), date(2026, 12, 9))  # weeks 49 and 50
     wishes = [Wish(pair.child.id, valbrise.id("MERC_J"), day, add=True) for day in days]
+    shown = [cell(session, pair.actor(pair.mother), wish) for wish in wishes]
+    assert [(each.kind, each.why, each.may_add) for each in shown] == [("barred", "custody", False), ("free", "", True)]
     mother = save_wishes(session, pair.actor(pair.mother), wishes)
     assert [each.result for each in mother] == ["refused", "booked"]
     assert "autre foyer" in mother[0].words
@@ -252,6 +261,7 @@ def test_swapped_days_are_written_at_the_desk(session: Session, valbrise: Valbri
     pair = make_separated(session)
     give_weeks(session, pair)
     wish = [Wish(pair.child.id, valbrise.id("MERC_J"), date(2026, 12, 2), add=True)]
+    assert cell(session, make_agent(), wish[0], household_id=pair.mother.household_id).may_add
     [outcome] = save_wishes(session, make_agent(), wish, household_id=pair.mother.household_id)
     assert outcome.result == "booked"
 
@@ -273,6 +283,8 @@ def test_a_child_is_nowhere_else_at_the_same_hour(session: Session, valbrise: Va
     first, second = save_wishes(session, family.actor, both)
     assert (first.result, second.result) == ("booked", "refused")
     assert "déjà en «\u00a0Mercredi, journée\u00a0»" in second.words
+    shown = cell(session, family.actor, both[1])
+    assert (shown.words, shown.may_add) == ("Libre si vous décochez «\u00a0Mercredi, journée\u00a0»", True)
     left = [Wish(family.child.id, valbrise.id("MERC_J"), day, add=False), both[1]]
     assert [each.result for each in save_wishes(session, family.actor, left)] == ["cancelled", "booked"]
 
@@ -281,7 +293,10 @@ def test_the_other_parents_booking_at_that_hour_says_no_more_than_that(session: 
     half, day = add_half_day(session, valbrise), date(2026, 12, 2)
     pair = make_separated(session)
     save_wishes(session, pair.actor(pair.mother), [Wish(pair.child.id, valbrise.id("MERC_J"), day, add=True)])
-    [outcome] = save_wishes(session, pair.actor(pair.father), [Wish(pair.child.id, half, day, add=True)])
+    wish = Wish(pair.child.id, half, day, add=True)
+    shown = cell(session, pair.actor(pair.father), wish)
+    assert (shown.kind, shown.why, shown.may_add) == ("barred", "hours", False)
+    [outcome] = save_wishes(session, pair.actor(pair.father), [wish])
     assert outcome.words.replace("\u00a0", " ") == "À cette heure-là : déjà réservé par l’autre parent."
 
 
