@@ -12,6 +12,8 @@ from tests.journeys.people import DESK, Somebody, photograph, said, somebody
 
 
 def rows(agent: Somebody) -> int:
+    """How many tasks the page lists, once it is whole."""
+    agent.page.wait_for_load_state()
     return agent.page.locator("main table tbody tr").count()
 
 

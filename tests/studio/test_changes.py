@@ -229,7 +229,7 @@ def test_flows_that_only_change_number_change_nothing_for_people() -> None:
             "« Nous contacter »."),
         (toml(('regime = "AUCUN"', 'regime = "SVA"\nmois = 4')), "La règle légale change : le silence vaut "
             "acceptation au bout de 4 mois (avant : le silence ne décide rien)."),
-        (toml(("est prise en compte. Vous", "est notée. Vous")), "Le texte « et ensuite » du statut « Clos » change."),
+        (toml(("est prise en compte. Si", "est notée. Si")), "Le texte « et ensuite » du statut « Clos » change."),
         (toml(("[notifications.annule]", "[notifications.en_attente]")), "Le message à la famille au statut « "
             "Annulé » est retiré."),
         (toml(("[suite]", "[reglages]\nseuil = 3\n[suite]")), "Le réglage propre « seuil » est maintenant « 3 »."),
